@@ -1,0 +1,81 @@
+"""The frame every executable runs in: one clear last line instead of a traceback, and an exit code that tells why."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from pipe.errors import InternalError, PipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEBUG_VARIABLE = "GROWTHNAV_DEBUG"
+"""Set to 1, an unexpected error prints its traceback (which may show values: never in production)."""
+
+
+def run(name: str, command: Callable[[], object]) -> NoReturn:
+    """Run a click command (or any callable) to its end and exit the process.
+
+    Exit code 0 after success, the error class's own code after a `PipeError`, 70 after anything unforeseen,
+    0 when the reader of our output left first and we had nothing more to say (as `head` does).
+    """
+    try:
+        command()
+    except PipeError as error:
+        _last_line(name, error.kind, str(error))
+        _leave(error.exit_code)
+    except BrokenPipeError:
+        _last_line(name, "retriable", "the next process in the pipe ended before reading everything")
+        _leave(75)
+    except KeyboardInterrupt:
+        _last_line(name, "retriable", "interrupted")
+        _leave(130)
+    except click.exceptions.Exit as done:
+        _leave(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        _leave(error.exit_code)
+    except click.Abort:
+        _leave(130)
+    except Exception as error:  # noqa: BLE001  the outermost frame: whatever is left is a bug of ours
+        if os.environ.get(DEBUG_VARIABLE) == "1":
+            traceback.print_exc()
+        _last_line(name, InternalError.kind, _describe(error))
+        _leave(InternalError.exit_code)
+    _leave(0)
+
+
+def plugin(cls: type) -> NoReturn:
+    """Run a Singer SDK plugin class as an executable."""
+    command = cls.cli  # type: ignore[attr-defined]
+    run(cls.name, lambda: command.main(standalone_mode=False))  # type: ignore[attr-defined]
+
+
+def _describe(error: Exception) -> str:
+    """The type and the place in our code, without the message: messages of others quote values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""  # noqa: PTH119
+    return (
+        f"unexpected {type(error).__name__}{place}. "
+        f"Please report it; {DEBUG_VARIABLE}=1 prints the traceback (it may show data)"
+    )
+
+
+def _last_line(name: str, kind: str, text: str) -> None:
+    logging.getLogger(name).error("%s error: %s", kind, text)
+
+
+def _leave(code: int) -> NoReturn:
+    logging.shutdown()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # The reader is gone; closing the descriptor keeps the interpreter from trying again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
