@@ -46,7 +46,7 @@ class BlockReader(GenericSingerReader[bytes]):
         super().__init__()
         self._consumer = consumer
 
-    def process_lines(self, file_input: IO[Any] | None, callbacks: dict[str, Any]) -> Counter[str]:  # noqa: ARG002
+    def process_lines(self, file_input: IO[Any] | None, callbacks: dict[str, Any]) -> Counter[str]:
         """Feed the whole input to the consumer."""
         for lines, size in blocks(file_input):
             if lines:

@@ -28,9 +28,7 @@ class Kind(Enum):
     """Types a canonical field can have."""
 
     STRING = ColumnType({"type": ["string", "null"]}, "VARCHAR", "STRING")
-    TIMESTAMP = ColumnType(
-        {"type": ["string", "null"], "format": "date-time"}, "TIMESTAMP WITH TIME ZONE", "TIMESTAMP"
-    )
+    TIMESTAMP = ColumnType({"type": ["string", "null"], "format": "date-time"}, "TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
     DATE = ColumnType({"type": ["string", "null"], "format": "date"}, "DATE", "DATE")
     DECIMAL = ColumnType(
         {"type": ["string", "null"], "format": "x-singer.decimal", "precision": 38, "scale": 9},
@@ -99,8 +97,7 @@ class Stream:
         return {
             "type": "object",
             "properties": {
-                field.name: {**field.kind.value.json_schema, "description": field.description}
-                for field in self.fields
+                field.name: {**field.kind.value.json_schema, "description": field.description} for field in self.fields
             },
         }
 
@@ -136,7 +133,9 @@ _PROVENANCE = _fields(
 )
 _PERSON = (
     Field(
-        "identity_fragments", Kind.FRAGMENTS, "what identifies the person; values are keyed hashes once resolved"
+        "identity_fragments",
+        Kind.FRAGMENTS,
+        "what identifies the person; values are keyed hashes once resolved",
     ),
     Field("global_customer_id", Kind.STRING, "the person, as known when the record passed (see identity_merges)"),
 )
@@ -247,7 +246,11 @@ REJECTS = Stream(
     "rejects",
     "One row a record that could not be mapped or loaded: where and why, never its values.",
     (
-        Field("reject_id", Kind.STRING, "key: hash of tenant, connector, source stream, record hash, rule, field"),
+        Field(
+            "reject_id",
+            Kind.STRING,
+            "key: hash of tenant, connector, source stream, record hash, rule, field",
+        ),
         *_PROVENANCE,
         *_fields(
             Kind.STRING,
@@ -295,9 +298,7 @@ IDENTITY_MERGES = Stream(
     ),
 )
 
-CANONICAL = {
-    stream.name: stream for stream in (CONVERSIONS, CUSTOMER_PROFILES, REJECTS, IDENTITY_MAP, IDENTITY_MERGES)
-}
+CANONICAL = {stream.name: stream for stream in (CONVERSIONS, CUSTOMER_PROFILES, REJECTS, IDENTITY_MAP, IDENTITY_MERGES)}
 """Every canonical stream by name."""
 
 CONVERSION_TYPES = ("purchase", "lead", "refund", "booking", "signup", "custom")

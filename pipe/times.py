@@ -121,9 +121,10 @@ def _iso_parser(local: tzinfo) -> Instant:
         try:
             moment = parse(value)
         except (ValueError, TypeError):
-            moment = _iso_slowly(value)
-            if moment is None:
+            odd = _iso_slowly(value)
+            if odd is None:
                 return None
+            moment = odd
         offset = moment.tzinfo
         if offset is None:
             offset = local

@@ -1,0 +1,217 @@
+"""The mapper base: a Singer inline mapper with its own loop.
+
+What a step handles is decoded, worked on and encoded once; what it does not handle (other streams, unknown message
+types, BATCH of other streams) passes byte for byte. Output leaves in blocks, and `before_write` runs ahead of each
+block: because STATE lines travel inside the blocks, no STATE can overtake what it covers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from singer_sdk.mapper_base import InlineMapper
+
+from pipe import batches, lenient, messages
+from pipe.errors import PipeError, SkippableError
+from pipe.pump import BlockReader, BlockWriter
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+RecordHandler = Callable[[msgspec.Raw], None]
+"""Takes one encoded record and emits what becomes of it; raises `SkippableError` to have it rejected."""
+
+RUN_ID_VARIABLE = "GROWTHNAV_RUN_ID"
+"""Environment variable that names the run, for the log and the rejects."""
+
+
+class PipeMapper(InlineMapper):
+    """Base of the steps between tap and target.
+
+    A subclass sets `handlers[stream]` when it has seen a SCHEMA it cares for, emits records through `outlet(stream)`
+    and overrides the hooks it needs.
+    """
+
+    flush_bytes: ClassVar[int] = 256 * 1024
+    """Input worth of output that is held back at most: more makes larger commits, less makes lower latency."""
+
+    def __init__(self, **arguments: Any) -> None:
+        """Take the SDK's arguments."""
+        super().__init__(**arguments)
+        self.message_reader = BlockReader(self)
+        self.handlers: dict[str, RecordHandler] = {}
+        self.position = 0
+        self.stopping = False
+        self.run_id = os.environ.get(RUN_ID_VARIABLE, "")
+        self.batch_rows = int(self.config.get("batch_rows", 0))
+        self.batch_directory = Path(self.config["batch_directory"]) if self.config.get("batch_directory") else None
+        self._writer = BlockWriter()
+        self._out: list[bytes] = []
+        self._pending: dict[str, list[bytes]] = {}
+        self._state: bytes | None = None
+        self._held = 0
+        self._counts: Counter[str] = Counter()
+
+    # Hooks of a step, in the order in which a run meets them.
+
+    def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
+        """Lines that replace a SCHEMA message; by default it passes."""
+        return [line]
+
+    def on_reject(self, stream: str, record: msgspec.Raw, error: SkippableError) -> None:
+        """Tell of a record its handler refused; raises when there are too many."""
+        raise error
+
+    def on_activate_version(self, stream: str, line: bytes) -> list[bytes]:
+        """Lines that replace an ACTIVATE_VERSION message; by default it passes."""
+        return [line]
+
+    def before_write(self) -> None:
+        """Make durable what the lines about to leave depend on."""
+
+    def at_end(self) -> None:
+        """Emit what is left once the whole input has been seen, and report counts."""
+
+    # What a step calls.
+
+    def outlet(self, stream: str) -> Callable[[bytes], None]:
+        """A function that sends one encoded record of `stream` on, as a RECORD or in a batch file."""
+        if self.batch_rows:
+            return self._pending.setdefault(stream, []).append
+        head = b'{"type":"RECORD","stream":' + messages.encode(stream) + b',"record":'
+        append = self._out.append
+
+        def emit(record: bytes) -> None:
+            append(head + record + b"}")
+
+        return emit
+
+    def flush(self) -> None:
+        """Write what is held back, after `before_write`."""
+        self._held = 0
+        if self._out:
+            self.before_write()
+            self._writer.write(self._out)
+            self._out.clear()
+
+    # The loop.
+
+    def feed(self, lines: list[bytes], size: int) -> None:
+        """Work on a block of input lines."""
+        out, handlers, decode = self._out, self.handlers, messages.decode
+        start = self.position
+        try:
+            for position, line in enumerate(lines, start + 1):
+                envelope, clean = decode(line, position)
+                if envelope.type == "RECORD":
+                    handler = handlers.get(envelope.stream)
+                    if handler is None:
+                        out.append(line)
+                    elif lenient.NUL in clean:
+                        self.position = position
+                        self._handle(envelope.stream, msgspec.Raw(lenient.mend(bytes(envelope.record))[0]))
+                    else:
+                        try:
+                            handler(envelope.record)
+                        except SkippableError as error:
+                            self.position = position
+                            self.on_reject(envelope.stream, envelope.record, error)
+                else:
+                    self.position = position
+                    self._counts[envelope.type] += 1
+                    self._other(envelope, clean, line)
+        except PipeError:
+            self._let_go()  # what came before the bad line is good
+            raise
+        self.position = start + len(lines)
+        self._held += size
+        if self._held >= self.flush_bytes:
+            self._close_full_batches()
+            self.flush()
+
+    def idle(self) -> None:
+        """Let go of everything while the input pauses."""
+        self._let_go()
+
+    def process_endofpipe(self) -> None:
+        """The input has ended, or a signal asked to stop: let go of the rest."""
+        try:
+            if not self.stopping:
+                self.at_end()
+        finally:
+            self._let_go()
+        if self.stopping:
+            sys.exit(128 + signal.SIGTERM)
+
+    def message_counts(self) -> Counter[str]:
+        """Messages read, by type."""
+        others = sum(self._counts.values())
+        return self._counts + Counter(RECORD=self.position - others)
+
+    def _handle(self, stream: str, record: msgspec.Raw) -> None:
+        try:
+            self.handlers[stream](record)
+        except SkippableError as error:
+            self.on_reject(stream, record, error)
+
+    def _other(self, envelope: messages.Envelope, clean: bytes, line: bytes) -> None:
+        """A message that is not a RECORD."""
+        if envelope.type == "STATE" and self.batch_rows:
+            self._state = line  # a later STATE covers an earlier one; it leaves with the batch it covers
+            return
+        self._close_batches()
+        if envelope.type == "SCHEMA":
+            self._out += self.on_schema(messages.decode_schema(clean, self.position), line)
+        elif envelope.type == "ACTIVATE_VERSION":
+            self._out += self.on_activate_version(envelope.stream, line)
+        elif envelope.type == "BATCH" and envelope.stream in self.handlers:
+            self._expand(batches.decode(clean, self.position))
+        else:
+            self._out.append(line)
+
+    def _expand(self, message: batches.BatchMessage) -> None:
+        """Put each record of a batch through the stream's handler; batch in, batch out."""
+        for record in batches.records(message):
+            if lenient.NUL in record:
+                record = lenient.mend(record)[0]  # noqa: PLW2901
+            self._handle(message.stream, msgspec.Raw(record))
+        self._close_batches()
+        self.flush()
+        batches.discard(message)
+
+    def _close_full_batches(self) -> None:
+        if any(len(rows) >= self.batch_rows for rows in self._pending.values()):
+            self._close_batches()
+
+    def _close_batches(self) -> None:
+        """Write pending records to batch files, then the STATE that covers them."""
+        for stream, rows in self._pending.items():
+            if rows:
+                self._out.append(batches.write(stream, rows, self.batch_directory))
+                rows.clear()
+        if self._state is not None:
+            self._out.append(self._state)
+            self._state = None
+
+    def _let_go(self) -> None:
+        self._close_batches()
+        self.flush()
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT: finish the block at hand, let it go, exit 143."""
+        self.stopping = True
+
+    # The SDK's message hooks are not used: its reader is replaced by ours.
+
+    def map_schema_message(self, message_dict: dict[str, Any]) -> Any:
+        """Not called."""
+        raise AssertionError(message_dict.keys())
+
+    map_record_message = map_state_message = map_activate_version_message = map_schema_message
