@@ -13,19 +13,41 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Any
 
 from pipe.errors import SkippableError
+from pipe.streams import DECIMAL_PRECISION, DECIMAL_SCALE
 
-_NO_DECIMALS = frozenset(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"])
+_NO_DECIMALS = frozenset(
+    [
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ]
+)
 _THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 _FOUR_DECIMALS = frozenset({"CLF", "UYW"})
 
 NUMBER_FORMATS = ("point", "comma")
 UNITS = ("major", "minor")
 
-_CONTEXT = Context(prec=38, rounding=ROUND_HALF_EVEN)
-_NANO = Decimal("1E-9")
-_LIMIT = Decimal(10) ** 29
+_CONTEXT = Context(prec=DECIMAL_PRECISION, rounding=ROUND_HALF_EVEN)
+_SMALLEST = Decimal(1).scaleb(-DECIMAL_SCALE)
+_LIMIT = Decimal(10) ** (DECIMAL_PRECISION - DECIMAL_SCALE)
+_MINUS_SIGN = "\N{MINUS SIGN}"
 _POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?|[+-]?\.\d+")
-_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([. ' ]\d{3})+)(,\d*)?|[+-]?,\d+")
+_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([.' \u00a0]\d{3})+)(,\d*)?|[+-]?,\d+")
 _SYMBOLS = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,3}[$€£¥₹₩]|kr\.?)\s*|\s*(?:[A-Z]{3}|[$€£¥₹₩]|kr\.?)$")
 
 Amount = Callable[[Any, "str | None"], "str | None"]
@@ -38,13 +60,9 @@ def exponent(currency: str) -> int:
         SkippableError: not a three-letter code.
     """
     code = currency.upper()
-    if len(code) != 3 or not code.isascii() or not code.isalpha():
+    if not _CODE.fullmatch(code):
         raise SkippableError("is not an ISO 4217 currency code", rule="currency")
-    if code in _NO_DECIMALS:
-        return 0
-    if code in _THREE_DECIMALS:
-        return 3
-    return 4 if code in _FOUR_DECIMALS else 2
+    return _OTHER_DECIMALS.get(code, _USUAL_DECIMALS)
 
 
 def amount_parser(unit: str = "major", number_format: str = "point") -> Amount:
@@ -82,8 +100,8 @@ def to_text(number: Decimal) -> str:
     if not number.is_finite() or abs(number) >= _LIMIT:
         raise SkippableError("is larger than any amount of money", rule="amount")
     decimals = number.as_tuple().exponent
-    if isinstance(decimals, int) and decimals < -9:
-        number = number.quantize(_NANO, context=_CONTEXT).normalize(_CONTEXT)
+    if isinstance(decimals, int) and -decimals > DECIMAL_SCALE:
+        number = number.quantize(_SMALLEST, context=_CONTEXT).normalize(_CONTEXT)
     return format(number, "f")
 
 
@@ -108,7 +126,7 @@ def _plain_point(text: str) -> str:
 
 
 def _plain_comma(text: str) -> str:
-    return _plain(text, _COMMA, ". ' ").replace(",", ".")
+    return _plain(text, _COMMA, ".' \u00a0").replace(",", ".")
 
 
 def _plain(text: str, shape: re.Pattern[str], grouping: str) -> str:
@@ -120,8 +138,8 @@ def _plain(text: str, shape: re.Pattern[str], grouping: str) -> str:
     if negative:
         text = text[1:-1].strip()
     sign = ""
-    if text[:1] in "+-−":
-        sign, text = text[0].replace("−", "-"), text[1:].strip()
+    if text.startswith(("+", "-", _MINUS_SIGN)):
+        sign, text = text[0].replace(_MINUS_SIGN, "-"), text[1:].strip()
     text = sign + _SYMBOLS.sub("", text)
     if text.endswith("-"):  # 12.34- as mainframes print it
         text = "-" + text[:-1]

@@ -10,12 +10,12 @@ import io
 import os
 import select
 import sys
-from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
 BLOCK_BYTES = 1 << 20

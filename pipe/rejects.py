@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from pipe import messages
 from pipe.errors import DataError, SkippableError
 from pipe.keys import KEY_LENGTH, record_key
 from pipe.streams import REJECTS
+
+if TYPE_CHECKING:
+    import msgspec
 
 MAX_RATIO = 0.001
 MINIMUM = 10

@@ -31,8 +31,13 @@ class Kind(Enum):
     TIMESTAMP = ColumnType({"type": ["string", "null"], "format": "date-time"}, "TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
     DATE = ColumnType({"type": ["string", "null"], "format": "date"}, "DATE", "DATE")
     DECIMAL = ColumnType(
-        {"type": ["string", "null"], "format": "x-singer.decimal", "precision": 38, "scale": 9},
-        "DECIMAL(38,9)",
+        {
+            "type": ["string", "null"],
+            "format": "x-singer.decimal",
+            "precision": DECIMAL_PRECISION,
+            "scale": DECIMAL_SCALE,
+        },
+        f"DECIMAL({DECIMAL_PRECISION},{DECIMAL_SCALE})",
         "NUMERIC",
     )
     INTEGER = ColumnType({"type": ["integer", "null"]}, "BIGINT", "INT64")
