@@ -17,9 +17,13 @@ from pipe.streams import DECIMAL_PRECISION, DECIMAL_SCALE
 
 _USUAL_DECIMALS = 2
 _OTHER_DECIMALS = {
-    **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"], 0),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
+    code: decimals
+    for decimals, codes in {
+        0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+        3: "BHD IQD JOD KWD LYD OMR TND",
+        4: "CLF UYW",
+    }.items()
+    for code in codes.split()
 }
 _CODE = re.compile(r"[A-Z]{3}")
 
@@ -30,7 +34,8 @@ _CONTEXT = Context(prec=DECIMAL_PRECISION, rounding=ROUND_HALF_EVEN)
 _SMALLEST = Decimal(1).scaleb(-DECIMAL_SCALE)
 _LIMIT = Decimal(10) ** (DECIMAL_PRECISION - DECIMAL_SCALE)
 _MINUS_SIGN = "\N{MINUS SIGN}"
-_POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?|[+-]?\.\d+")
+_SIMPLE = re.compile(r"-?\d{1,20}(\.\d{1,9})?", re.ASCII)
+_POINT = re.compile(r"[+-]?((\d+|\d{1,3}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([.' \u00a0]\d{3})+)(,\d*)?|[+-]?,\d+")
 _SYMBOLS = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,3}[$€£¥₹₩]|kr\.?)\s*|\s*(?:[A-Z]{3}|[$€£¥₹₩]|kr\.?)$")
 
@@ -59,10 +64,13 @@ def amount_parser(unit: str = "major", number_format: str = "point") -> Amount:
     The returned function raises `SkippableError` (rule `amount` or `currency`) for what is no amount.
     """
     normalise = _plain_comma if number_format == "comma" else _plain_point
+    ready = _SIMPLE.fullmatch if (unit, number_format) == ("major", "point") else None
 
     def parse(value: Any, currency: str | None) -> str | None:
         if value is None or value == "":
             return None
+        if ready is not None and value.__class__ is str and ready(value):
+            return value  # type: ignore[no-any-return]  # most amounts are plain text already
         number = _number(value, normalise)
         if number is None:
             return None

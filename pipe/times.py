@@ -17,6 +17,7 @@ from pipe.errors import ConfigurationError, SkippableError
 
 Instant = Callable[[Any], "str | None"]
 
+_WITHOUT_OFFSET = len("2024-05-01T09:30:00.000000")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICKS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}  # microseconds a unit
 _NAMED = {
@@ -100,7 +101,7 @@ def to_text(moment: datetime) -> str:
         moment = moment.astimezone(UTC)
     except OverflowError:
         raise SkippableError("is not a time within the years 1 to 9999", rule="timestamp") from None
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.isoformat(timespec="microseconds")[:_WITHOUT_OFFSET] + "Z"
 
 
 def now_text() -> str:
@@ -131,7 +132,7 @@ def _iso_parser(local: tzinfo) -> Instant:
             moment = moment.replace(tzinfo=local)
         if offset is not UTC:
             return to_text(moment)
-        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return moment.isoformat(timespec="microseconds")[:_WITHOUT_OFFSET] + "Z"
 
     return iso
 
@@ -140,11 +141,11 @@ def _iso_slowly(value: Any) -> datetime | None:
     """Forms that `datetime.fromisoformat` does not take as they are: blanks, lower case, ` UTC`, zero dates."""
     if not isinstance(value, str):
         raise SkippableError("is not an ISO 8601 time", rule="timestamp")
-    text = value.strip().upper().removesuffix("UTC").strip()
+    text = value.strip().upper()
     if _is_empty(text):
         return None
-    if " +" in text or " -" in text:
-        text = text.replace(" +", "+").replace(" -", "-")
+    for written, meant in ((" UTC", "Z"), (" GMT", "Z"), (" Z", "Z"), (" +", "+"), (" -", "-")):
+        text = text.replace(written, meant)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
