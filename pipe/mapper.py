@@ -19,7 +19,7 @@ import msgspec
 from singer_sdk.mapper_base import InlineMapper
 
 from pipe import batches, lenient, messages
-from pipe.errors import PipeError, SkippableError
+from pipe.errors import DataError, PipeError, SkippableError
 from pipe.pump import BlockReader, BlockWriter
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RecordHandler = Callable[[msgspec.Raw], None]
 """Takes one encoded record and emits what becomes of it; raises `SkippableError` to have it rejected."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 RUN_ID_VARIABLE = "GROWTHNAV_RUN_ID"
 """Environment variable that names the run, for the log and the rejects."""
@@ -47,11 +49,13 @@ class PipeMapper(InlineMapper):
         super().__init__(**arguments)
         self.message_reader = BlockReader(self)
         self.handlers: dict[str, RecordHandler] = {}
+        self.passing: set[str] = set()  # handled streams whose own messages go on as well
         self.position = 0
         self.stopping = False
         self.run_id = os.environ.get(RUN_ID_VARIABLE, "")
         self.batch_rows = int(self.config.get("batch_rows", 0))
         self.batch_directory = Path(self.config["batch_directory"]) if self.config.get("batch_directory") else None
+        self._announced: set[str] = set()
         self._writer = BlockWriter()
         self._out: list[bytes] = []
         self._pending: dict[str, list[bytes]] = {}
@@ -64,6 +68,10 @@ class PipeMapper(InlineMapper):
     def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
         """Lines that replace a SCHEMA message; by default it passes."""
         return [line]
+
+    def is_ours(self, stream: str) -> bool:
+        """Whether the step would handle the stream, had it seen its SCHEMA."""
+        return False
 
     def on_reject(self, stream: str, record: msgspec.Raw, error: SkippableError) -> None:
         """Tell of a record its handler refused; raises when there are too many."""
@@ -105,7 +113,7 @@ class PipeMapper(InlineMapper):
 
     def feed(self, lines: list[bytes], size: int) -> None:
         """Work on a block of input lines."""
-        out, handlers, decode = self._out, self.handlers, messages.decode
+        out, handlers, passing, decode = self._out, self.handlers, self.passing, messages.decode
         start = self.position
         try:
             for position, line in enumerate(lines, start + 1):
@@ -113,16 +121,23 @@ class PipeMapper(InlineMapper):
                 if envelope.type == "RECORD":
                     handler = handlers.get(envelope.stream)
                     if handler is None:
+                        if envelope.stream not in self._announced:
+                            self._unannounced(envelope.stream, position)
                         out.append(line)
-                    elif lenient.NUL in clean:
-                        self.position = position
-                        self._handle(envelope.stream, msgspec.Raw(lenient.mend(bytes(envelope.record))[0]))
-                    else:
-                        try:
+                        continue
+                    if envelope.stream in passing:
+                        out.append(line)
+                    try:
+                        if lenient.NUL in clean:
+                            self._handle_mended(handler, envelope.record)
+                        else:
                             handler(envelope.record)
-                        except SkippableError as error:
-                            self.position = position
-                            self.on_reject(envelope.stream, envelope.record, error)
+                    except UNREADABLE:
+                        self.position = position
+                        self._second_chance(envelope.stream, envelope.record)
+                    except SkippableError as error:
+                        self.position = position
+                        self.on_reject(envelope.stream, envelope.record, error)
                 else:
                     self.position = position
                     self._counts[envelope.type] += 1
@@ -155,9 +170,26 @@ class PipeMapper(InlineMapper):
         others = sum(self._counts.values())
         return self._counts + Counter(RECORD=self.position - others)
 
-    def _handle(self, stream: str, record: msgspec.Raw) -> None:
+    def _unannounced(self, stream: str, position: int) -> None:
+        """The first RECORD of a stream that has had no SCHEMA: none of our business, or an error."""
+        if self.is_ours(stream):
+            raise DataError(
+                f"the record in line {position} comes before the stream's SCHEMA",
+                stream=stream,
+                remedy="The tap must send SCHEMA first",
+            )
+        self._announced.add(stream)
+
+    def _handle_mended(self, handler: RecordHandler, record: msgspec.Raw) -> None:
+        """Give the handler an equal record without the oddities strict decoders refuse (see `pipe.lenient`)."""
+        handler(msgspec.Raw(lenient.mend(bytes(record))[0]))
+
+    def _second_chance(self, stream: str, record: msgspec.Raw) -> None:
+        """A record the strict decoder refused: mend it, or reject it."""
         try:
-            self.handlers[stream](record)
+            self._handle_mended(self.handlers[stream], record)
+        except (*UNREADABLE, ValueError):
+            self.on_reject(stream, record, SkippableError("is not a JSON object", rule="malformed"))
         except SkippableError as error:
             self.on_reject(stream, record, error)
 
@@ -168,23 +200,35 @@ class PipeMapper(InlineMapper):
             return
         self._close_batches()
         if envelope.type == "SCHEMA":
+            self._announced.add(envelope.stream)
             self._out += self.on_schema(messages.decode_schema(clean, self.position), line)
         elif envelope.type == "ACTIVATE_VERSION":
             self._out += self.on_activate_version(envelope.stream, line)
         elif envelope.type == "BATCH" and envelope.stream in self.handlers:
+            if envelope.stream in self.passing:
+                self._out.append(line)
             self._expand(batches.decode(clean, self.position))
         else:
             self._out.append(line)
 
     def _expand(self, message: batches.BatchMessage) -> None:
         """Put each record of a batch through the stream's handler; batch in, batch out."""
-        for record in batches.records(message):
-            if lenient.NUL in record:
-                record = lenient.mend(record)[0]  # noqa: PLW2901
-            self._handle(message.stream, msgspec.Raw(record))
-        self._close_batches()
-        self.flush()
-        batches.discard(message)
+        handler = self.handlers[message.stream]
+        for encoded in batches.records(message):
+            record = msgspec.Raw(encoded)
+            try:
+                handler(record)
+            except UNREADABLE:
+                self._second_chance(message.stream, record)
+            except SkippableError as error:
+                self.on_reject(message.stream, record, error)
+            self._held += len(encoded)
+            if self._held >= self.flush_bytes:
+                self._close_full_batches()
+                self.flush()
+        self._let_go()
+        if message.stream not in self.passing:
+            batches.discard(message)
 
     def _close_full_batches(self) -> None:
         if any(len(rows) >= self.batch_rows for rows in self._pending.values()):

@@ -70,7 +70,7 @@ def amount_parser(unit: str = "major", number_format: str = "point") -> Amount:
         if value is None or value == "":
             return None
         if ready is not None and value.__class__ is str and ready(value):
-            return value  # type: ignore[no-any-return]  # most amounts are plain text already
+            return value  # most amounts are plain text already
         number = _number(value, normalise)
         if number is None:
             return None

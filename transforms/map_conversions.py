@@ -1,0 +1,312 @@
+"""`map-conversions`: the Singer mapper that turns raw source streams into the canonical ones."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import click
+from singer_sdk import typing as th
+from singer_sdk.helpers.capabilities import PluginCapabilities
+
+from pipe import command, messages, metrics
+from pipe.errors import ConfigurationError, SkippableError
+from pipe.mapper import PipeMapper, RecordHandler
+from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog
+from pipe.streams import CANONICAL, REJECTS
+from transforms import explain, preview, sources
+from transforms.compile_rows import RowMapper, Target, compile_row
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from transforms.rules import Source, StreamRule
+
+STAGE = "map-conversions"
+Count = tuple[str, str, str]  # metric, source stream, canonical stream
+Step = tuple[RowMapper, Callable[[bytes], None], Count, Count]
+BAD_VALUE_POLICIES = ("null", "reject")
+
+
+class MapConversions(PipeMapper):
+    """Maps raw streams by presets; what no preset matches passes byte for byte."""
+
+    name = STAGE
+    package_name = "growthnav-connectors"
+    capabilities = [PluginCapabilities.ABOUT, PluginCapabilities.STRUCTURED_LOGGING]  # noqa: RUF012
+    config_jsonschema = th.PropertiesList(
+        th.Property("tenant", th.StringType, required=True, title="Tenant", description="Id of the tenant"),
+        th.Property(
+            "sources",
+            th.ArrayType(th.ObjectType(additional_properties=True)),
+            required=True,
+            title="Sources",
+            description="One entry a connection: `preset` (a shipped name or the path of a .yml file), `connector` "
+            "(its id; default: the preset's name), `zone` (of times without offset; default UTC), `currency`, and "
+            "changes to the preset: `match`, `fields`, `field_overrides` {SOURCE_FIELD: canonical_field}, `filter`, "
+            "`fragments`, `refund`; under `streams.<name>` the same for one stream of the preset",
+        ),
+        th.Property(
+            "keep_raw",
+            th.BooleanType,
+            default=False,
+            title="Keep raw streams",
+            description="Send the mapped source streams on as well",
+        ),
+        th.Property(
+            "include_raw",
+            th.BooleanType,
+            default=True,
+            title="Include raw record",
+            description="Put the source record, as it came, into the column `raw` of conversions",
+        ),
+        th.Property(
+            "on_bad_value",
+            th.StringType,
+            allowed_values=list(BAD_VALUE_POLICIES),
+            default="null",
+            title="On a bad optional value",
+            description="null: empty the field and count it; reject: the whole record goes to rejects. A bad value "
+            "in a required field always rejects the record",
+        ),
+        th.Property(
+            "max_reject_ratio",
+            th.NumberType,
+            default=MAX_RATIO,
+            title="Reject ceiling",
+            description="Share of a stream's records that may be rejected before the run fails",
+        ),
+        th.Property(
+            "min_rejects",
+            th.IntegerType,
+            default=MINIMUM,
+            title="Reject allowance",
+            description="Rejects a stream may have whatever the ratio",
+        ),
+        th.Property(
+            "batch_rows",
+            th.IntegerType,
+            default=0,
+            title="Batch rows",
+            description="Send mapped records in BATCH files of this many rows; 0 sends RECORD messages",
+        ),
+        th.Property(
+            "batch_directory",
+            th.StringType,
+            title="Batch directory",
+            description="Where batch files are written; default: the system's directory for temporary files",
+        ),
+    ).to_dict()
+
+    def __init__(self, **arguments: Any) -> None:
+        """Read the sources and compile nothing yet: a stream is compiled when its SCHEMA comes."""
+        super().__init__(**arguments)
+        self.tenant = str(self.config["tenant"])
+        self.sources = sources.read(self.config["sources"])
+        self.rejects = RejectLog(
+            STAGE,
+            self.tenant,
+            self.run_id,
+            float(self.config.get("max_reject_ratio", MAX_RATIO)),
+            int(self.config.get("min_rejects", MINIMUM)),
+        )
+        self.fetched: Counter[str] = Counter()
+        self.counts: Counter[Count] = Counter()
+        self.targets: list[Target] = []
+        self._steps: dict[str, list[Step]] = {}
+        self._sent_schemas: set[str] = set()
+        self._matched: dict[str, Source] = {}
+
+    def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
+        """Compile the rules that match the stream, and announce the canonical streams they feed."""
+        matches = self._rules_for(message.stream)
+        if not matches:
+            return [line]
+        keep_raw = bool(self.config.get("keep_raw", False))
+        if keep_raw and message.stream in CANONICAL:
+            raise ConfigurationError(
+                "keep_raw cannot keep a source stream that has the name of a canonical one",
+                stream=message.stream,
+                remedy="Rename it in the tap, or set keep_raw: false",
+            )
+        lines = [line] if keep_raw else []
+        self._matched[message.stream] = matches[0][0]
+        for _, rule in matches:
+            lines += self._announce(rule.into.name)
+        self.handlers[message.stream] = self._handler(matches, message)
+        if keep_raw:
+            self.passing.add(message.stream)
+        return lines
+
+    def is_ours(self, stream: str) -> bool:
+        """Whether a source matches the stream."""
+        return bool(self._rules_for(stream))
+
+    def on_reject(self, stream: str, record: msgspec.Raw, error: SkippableError) -> None:
+        """Send a row to `rejects`, and fail when there are too many."""
+        self.fetched[stream] += 1
+        self._out += self._announce(REJECTS.name)
+        row = self.rejects.row(self._matched[stream].connector, stream, record, error, self.position)
+        self.outlet(REJECTS.name)(row)
+        self.rejects.check(stream, self.fetched[stream])
+
+    def on_activate_version(self, stream: str, line: bytes) -> list[bytes]:
+        """Versions belong to the raw stream: several sources share one canonical stream, which has none."""
+        return [line] if stream not in self.handlers or stream in self.passing else []
+
+    def at_end(self) -> None:
+        """Log the counts: fetched = mapped + filtered + rejected, each counted on its own."""
+        for stream, fetched in self.fetched.items():
+            metrics.counter("fetched_count", fetched, stage=STAGE, stream=stream)
+        for (metric, stream, into), count in sorted(self.counts.items()):
+            metrics.counter(metric, count, stage=STAGE, stream=stream, into=into)
+        for stream, count in sorted(self.rejects.counts.items()):
+            metrics.counter("reject_count", count, stage=STAGE, stream=stream)
+        for target in self.targets:
+            for field, count in sorted(target.bad_values.items()):
+                metrics.counter("bad_value_count", count, stage=STAGE, stream=target.source_stream, field=field)
+        for source in self.sources:
+            if source not in self._matched.values():
+                patterns = [name for rule in source.preset.streams for name in rule.match]
+                self.logger.warning(
+                    "source '%s' (preset %s) matched no stream; it looks for: %s",
+                    source.connector,
+                    source.preset.name,
+                    ", ".join(patterns),
+                )
+
+    def _handler(self, rules: list[tuple[Source, StreamRule]], message: messages.SchemaMessage) -> RecordHandler:
+        """All of a source stream's rules as one handler: a record is mapped by every rule, or rejected."""
+        stream, fetched, counts = message.stream, self.fetched, self.counts
+        steps = self._steps[stream] = [self._step(source, rule, message) for source, rule in rules]
+
+        def handle(record: msgspec.Raw) -> None:
+            rows = [step[0](record) for step in steps]
+            fetched[stream] += 1
+            for row, (_, emit, mapped, filtered) in zip(rows, steps, strict=True):
+                if row is None:
+                    counts[filtered] += 1
+                else:
+                    emit(row)
+                    counts[mapped] += 1
+
+        if len(steps) > 1:
+            return handle
+        map_row, emit, mapped, filtered = steps[0]
+
+        def handle_one(record: msgspec.Raw) -> None:
+            row = map_row(record)
+            fetched[stream] += 1
+            if row is None:
+                counts[filtered] += 1
+            else:
+                emit(row)
+                counts[mapped] += 1
+
+        return handle_one
+
+    def _step(self, source: Source, rule: StreamRule, message: messages.SchemaMessage) -> Step:
+        target = Target(
+            tenant=self.tenant,
+            source=source,
+            rule=rule,
+            source_stream=message.stream,
+            include_raw=bool(self.config.get("include_raw", True)),
+            reject_bad_values=self.config.get("on_bad_value") == "reject",
+        )
+        self.targets.append(target)
+        into = rule.into.name
+        return (
+            compile_row(target, message.schema),
+            self.outlet(into),
+            ("mapped_count", message.stream, into),
+            ("filtered_count", message.stream, into),
+        )
+
+    def _announce(self, name: str) -> list[bytes]:
+        """The SCHEMA line of a canonical stream, before its first record."""
+        if name in self._sent_schemas:
+            return []
+        self._sent_schemas.add(name)
+        return [messages.encode(CANONICAL[name].schema_message())]
+
+    def _rules_for(self, stream: str) -> list[tuple[Source, StreamRule]]:
+        """The rules of the one source that matches the stream.
+
+        Raises:
+            ConfigurationError: two sources match it.
+        """
+        found: dict[int, list[tuple[Source, StreamRule]]] = {}
+        for index, source in enumerate(self.sources):
+            for rule in source.preset.streams:
+                if matches(rule, stream):
+                    found.setdefault(index, []).append((source, rule))
+        if len(found) > 1:
+            names = ", ".join(f"{pairs[0][0].connector} ({pairs[0][0].preset.name})" for pairs in found.values())
+            raise ConfigurationError(
+                f"more than one source matches it: {names}",
+                stream=stream,
+                remedy="Give each source a 'match' with the names of its own streams",
+            )
+        return next(iter(found.values()), [])
+
+    def map_once(self, stream: str, record: msgspec.Raw) -> list[tuple[str, bytes | None]]:
+        """What a record becomes, by canonical stream, without counting or sending it."""
+        return [(count[2], map_row(record)) for map_row, _, count, _ in self._steps[stream]]
+
+    def source_fields(self, stream: str) -> set[str]:
+        """Source fields (lower case) that the stream's rules read."""
+        return {root.lower() for _, rule in self._rules_for(stream) for root in rule.roots}
+
+    # The command line.
+
+    @classmethod
+    def invoke(
+        cls,
+        *,
+        check: str | None = None,
+        preview_rows: int | None = None,
+        config: Any = None,
+        file_input: IO[str] | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Run the mapper, or explain (`--check`) or show (`--preview`) what it would do."""
+        if check is not None:
+            explain.print_sources(sources.read(explain.read_config(check).get("sources")))
+        elif preview_rows is not None:
+            mapper = cls(config=config.config, parse_env_config=config.parse_env)
+            preview.run(mapper, preview_rows, file_input or sys.stdin)
+        else:
+            super().invoke(config=config, file_input=file_input, **arguments)
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The SDK's command with two more options."""
+        result = super().get_singer_command()
+        result.params.extend(
+            [
+                click.Option(
+                    ["--check"], metavar="CONFIG", help="Explain where each field of a config would be taken from."
+                ),
+                click.Option(
+                    ["--preview", "preview_rows"],
+                    type=click.IntRange(min=1),
+                    metavar="N",
+                    help="Show the first N records a stream before and after, personal values masked.",
+                ),
+            ]
+        )
+        return result
+
+
+def matches(rule: StreamRule, stream: str) -> bool:
+    """Whether a source stream is one that `rule` is for; case is ignored."""
+    return any(fnmatch.fnmatchcase(stream.lower(), pattern.lower()) for pattern in rule.match)
+
+
+def main() -> NoReturn:
+    """Entry point of the executable."""
+    command.plugin(MapConversions)
