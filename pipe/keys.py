@@ -25,11 +25,9 @@ def record_key(*parts: str) -> str:
 
 def key_maker(*prefix: str) -> Callable[[str], str]:
     """A function from the last part to the key, for use in a loop where the first parts stay the same."""
-    start = hashlib.sha256(SEPARATOR.join((*prefix, "")).encode())
+    start = SEPARATOR.join((*prefix, "")).encode()
 
     def make(last: str) -> str:
-        digest = start.copy()
-        digest.update(last.encode())
-        return digest.hexdigest()[:KEY_LENGTH]
+        return hashlib.sha256(start + last.encode()).hexdigest()[:KEY_LENGTH]
 
     return make

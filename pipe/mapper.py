@@ -57,7 +57,7 @@ class PipeMapper(InlineMapper):
         self.batch_directory = Path(self.config["batch_directory"]) if self.config.get("batch_directory") else None
         self._announced: set[str] = set()
         self._writer = BlockWriter()
-        self._out: list[bytes] = []
+        self._chunks: list[bytes] = []  # whole messages in pieces: joining them once saves a copy a record
         self._pending: dict[str, list[bytes]] = {}
         self._state: bytes | None = None
         self._held = 0
@@ -94,26 +94,31 @@ class PipeMapper(InlineMapper):
         if self.batch_rows:
             return self._pending.setdefault(stream, []).append
         head = b'{"type":"RECORD","stream":' + messages.encode(stream) + b',"record":'
-        append = self._out.append
+        extend = self._chunks.extend
 
         def emit(record: bytes) -> None:
-            append(head + record + b"}")
+            extend((head, record, b"}\n"))
 
         return emit
+
+    def send(self, *lines: bytes) -> None:
+        """Send whole messages on."""
+        for line in lines:
+            self._chunks += (line, b"\n")
 
     def flush(self) -> None:
         """Write what is held back, after `before_write`."""
         self._held = 0
-        if self._out:
+        if self._chunks:
             self.before_write()
-            self._writer.write(self._out)
-            self._out.clear()
+            self._writer.write(b"".join(self._chunks))
+            self._chunks.clear()
 
     # The loop.
 
     def feed(self, lines: list[bytes], size: int) -> None:
         """Work on a block of input lines."""
-        out, handlers, passing, decode = self._out, self.handlers, self.passing, messages.decode
+        chunks, handlers, passing, decode = self._chunks, self.handlers, self.passing, messages.decode
         start = self.position
         try:
             for position, line in enumerate(lines, start + 1):
@@ -123,12 +128,12 @@ class PipeMapper(InlineMapper):
                     if handler is None:
                         if envelope.stream not in self._announced:
                             self._unannounced(envelope.stream, position)
-                        out.append(line)
+                        chunks += (line, b"\n")
                         continue
                     if envelope.stream in passing:
-                        out.append(line)
+                        chunks += (line, b"\n")
                     try:
-                        if lenient.NUL in clean:
+                        if b"\\" in clean and lenient.NUL in clean:  # the short search first: it is ten times faster
                             self._handle_mended(handler, envelope.record)
                         else:
                             handler(envelope.record)
@@ -201,15 +206,15 @@ class PipeMapper(InlineMapper):
         self._close_batches()
         if envelope.type == "SCHEMA":
             self._announced.add(envelope.stream)
-            self._out += self.on_schema(messages.decode_schema(clean, self.position), line)
+            self.send(*self.on_schema(messages.decode_schema(clean, self.position), line))
         elif envelope.type == "ACTIVATE_VERSION":
-            self._out += self.on_activate_version(envelope.stream, line)
+            self.send(*self.on_activate_version(envelope.stream, line))
         elif envelope.type == "BATCH" and envelope.stream in self.handlers:
             if envelope.stream in self.passing:
-                self._out.append(line)
+                self.send(line)
             self._expand(batches.decode(clean, self.position))
         else:
-            self._out.append(line)
+            self.send(line)
 
     def _expand(self, message: batches.BatchMessage) -> None:
         """Put each record of a batch through the stream's handler; batch in, batch out."""
@@ -238,10 +243,10 @@ class PipeMapper(InlineMapper):
         """Write pending records to batch files, then the STATE that covers them."""
         for stream, rows in self._pending.items():
             if rows:
-                self._out.append(batches.write(stream, rows, self.batch_directory))
+                self.send(batches.write(stream, rows, self.batch_directory))
                 rows.clear()
         if self._state is not None:
-            self._out.append(self._state)
+            self.send(self._state)
             self._state = None
 
     def _let_go(self) -> None:

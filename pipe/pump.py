@@ -108,17 +108,12 @@ class BlockWriter:
         if target is None and _has_descriptor(sys.stdout):
             _enlarge(sys.stdout.fileno())
 
-    def write(self, lines: list[bytes]) -> None:
-        """Write the lines, newline after each, and let them go at once.
+    def write(self, data: bytes) -> None:
+        """Write whole lines and let them go at once.
 
         Raises:
             BrokenPipeError: the reader has gone.
         """
-        if not lines:
-            return
-        lines.append(b"")
-        data = b"\n".join(lines)
-        lines.pop()
         target = self._target or getattr(sys.stdout, "buffer", None)
         if target is None:  # a test captured standard output as text
             sys.stdout.write(data.decode())

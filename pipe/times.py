@@ -126,13 +126,14 @@ def _iso_parser(local: tzinfo) -> Instant:
             if odd is None:
                 return None
             moment = odd
+            value = ""  # its digits may not stand where they usually do
         offset = moment.tzinfo
         if offset is None:
             offset = local
             moment = moment.replace(tzinfo=local)
-        if offset is not UTC:
-            return to_text(moment)
-        return moment.isoformat(timespec="microseconds")[:_WITHOUT_OFFSET] + "Z"
+        if offset is UTC and value[16:17] == ":" and value[7] == "-" and not moment.microsecond:
+            return f"{value[:10]}T{value[11:19]}.000000Z"  # a third of the cost of formatting it anew
+        return to_text(moment)
 
     return iso
 

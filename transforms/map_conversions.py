@@ -148,7 +148,7 @@ class MapConversions(PipeMapper):
     def on_reject(self, stream: str, record: msgspec.Raw, error: SkippableError) -> None:
         """Send a row to `rejects`, and fail when there are too many."""
         self.fetched[stream] += 1
-        self._out += self._announce(REJECTS.name)
+        self.send(*self._announce(REJECTS.name))
         row = self.rejects.row(self._matched[stream].connector, stream, record, error, self.position)
         self.outlet(REJECTS.name)(row)
         self.rejects.check(stream, self.fetched[stream])
