@@ -1,0 +1,1 @@
+"""Inputs of the two demo tenants, made on first use from the purchases that ship in `data/`."""
