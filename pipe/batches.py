@@ -25,7 +25,7 @@ PREFIX = "growthnav-batch-"
 _READ_ROWS = 10_000
 
 
-class BatchMessage(msgspec.Struct, omit_defaults=True):
+class BatchMessage(msgspec.Struct):
     """A BATCH message: records of `stream` are in the files of `manifest`."""
 
     stream: str

@@ -22,17 +22,13 @@ DEBUG_VARIABLE = "GROWTHNAV_DEBUG"
 def run(name: str, command: Callable[[], object]) -> NoReturn:
     """Run a click command (or any callable) to its end and exit the process.
 
-    Exit code 0 after success, the error class's own code after a `PipeError`, 70 after anything unforeseen,
-    0 when the reader of our output left first and we had nothing more to say (as `head` does).
+    Exit code 0 after success, the error class's own code after a `PipeError`, 70 after anything unforeseen.
     """
     try:
         command()
     except PipeError as error:
         _last_line(name, error.kind, str(error))
         _leave(error.exit_code)
-    except BrokenPipeError:
-        _last_line(name, "retriable", "the next process in the pipe ended before reading everything")
-        _leave(75)
     except KeyboardInterrupt:
         _last_line(name, "retriable", "interrupted")
         _leave(130)

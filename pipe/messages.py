@@ -27,7 +27,7 @@ class Envelope(msgspec.Struct, gc=False):
     time_extracted: msgspec.Raw = msgspec.Raw(b"")
 
 
-class SchemaMessage(msgspec.Struct, omit_defaults=True):
+class SchemaMessage(msgspec.Struct):
     """A SCHEMA message: the JSON schema of the records that follow in `stream`."""
 
     stream: str

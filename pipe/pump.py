@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
+from pipe.errors import RetriableError
+
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
@@ -112,8 +114,17 @@ class BlockWriter:
         """Write whole lines and let them go at once.
 
         Raises:
-            BrokenPipeError: the reader has gone.
+            RetriableError: the reader has gone.
         """
+        try:
+            self._write(data)
+        except BrokenPipeError:
+            raise RetriableError(
+                "the next process in the pipe ended before reading everything",
+                remedy="Its own last line says why; run again once that is mended",
+            ) from None
+
+    def _write(self, data: bytes) -> None:
         target = self._target or getattr(sys.stdout, "buffer", None)
         if target is None:  # a test captured standard output as text
             sys.stdout.write(data.decode())

@@ -23,9 +23,8 @@ _TICKS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}  # microsecond
 _NAMED = {
     "us": ("%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"),
     "german": ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"),
-    "yyyymmdd": ("%Y%m%d", "%Y%m%d%H%M%S"),
 }
-FORMATS = ("iso", "rfc2822", *_TICKS, *_NAMED)
+FORMATS = ("iso", "rfc2822", "yyyymmdd", *_TICKS, *_NAMED)
 """Named formats; anything holding a % is taken as a strptime pattern."""
 
 
@@ -64,9 +63,8 @@ def time_parser(form: str = "iso", zone_name: str = "UTC") -> Instant:
         return _iso_parser(local)
     if form == "rfc2822":
         return _text_parser(email.utils.parsedate_to_datetime, local)
-    if form in _NAMED or "%" in form:
-        patterns = _NAMED.get(form, (form,))
-        return _text_parser(lambda text: _by_pattern(text, patterns), local)
+    if form == "yyyymmdd" or form in _NAMED or "%" in form:
+        return _text_parser(_pattern_parser(form), local)
     raise ConfigurationError(
         f"'{form}' is not a time format", remedy=f"Use one of {', '.join(FORMATS)}, or a strptime pattern"
     )
@@ -77,7 +75,7 @@ def date_parser(form: str = "iso") -> Instant:
 
     The returned function raises `SkippableError` (rule `date`).
     """
-    patterns = _NAMED.get(form, (form,)) if form != "iso" else ()
+    by_pattern = None if form == "iso" else _pattern_parser(form)
 
     def parse(value: Any) -> str | None:
         if value is None:
@@ -86,9 +84,9 @@ def date_parser(form: str = "iso") -> Instant:
         if _is_empty(text):
             return None
         try:
-            if not patterns:
+            if by_pattern is None:
                 return date.fromisoformat(text[:10] if text[4:5] == "-" else text).isoformat()
-            return _by_pattern(text, patterns).date().isoformat()
+            return by_pattern(text).date().isoformat()
         except ValueError:
             raise SkippableError("is not a date", rule="date") from None
 
@@ -184,10 +182,24 @@ def _text_parser(parse: Callable[[str], datetime], local: tzinfo) -> Instant:
     return text_time
 
 
-def _by_pattern(text: str, patterns: tuple[str, ...]) -> datetime:
-    for pattern in patterns:
-        try:
-            return datetime.strptime(text, pattern)  # noqa: DTZ007  the caller knows the zone
-        except ValueError:
-            continue
-    raise ValueError
+def _pattern_parser(form: str) -> Callable[[str], datetime]:
+    if form == "yyyymmdd":
+        return _digits
+    patterns = _NAMED.get(form, (form,))
+
+    def parse(text: str) -> datetime:
+        for pattern in patterns:
+            try:
+                return datetime.strptime(text, pattern)  # noqa: DTZ007  the caller knows the zone
+            except ValueError:
+                continue
+        raise ValueError
+
+    return parse
+
+
+def _digits(text: str) -> datetime:
+    """YYYYMMDD, or YYYYMMDDHHMMSS; `strptime` would take fewer digits."""
+    if not text.isdigit() or len(text) not in {8, 14}:
+        raise ValueError
+    return datetime.fromisoformat(f"{text[:8]}T{text[8:] or '000000'}")
