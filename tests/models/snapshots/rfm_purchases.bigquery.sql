@@ -1,0 +1,17 @@
+/* One row a purchase that counts: made, not deleted since; its day in UTC; its person as known today. */
+SELECT
+  conversions.conversion_id,
+  conversions.connector,
+  conversions.source_stream,
+  conversions.user_id,
+  COALESCE(person_current.current_id, conversions.global_customer_id) AS person_id,
+  CAST(TIMESTAMP(DATETIME(conversions.`timestamp`, 'UTC')) AS DATE) AS day,
+  conversions.value,
+  conversions.currency
+FROM `growthnav_shop`.`conversions` AS conversions
+LEFT JOIN `growthnav_shop`.`person_current` AS person_current
+  ON person_current.person_id = conversions.global_customer_id
+WHERE
+  conversions.conversion_type = 'purchase'
+  AND NOT COALESCE(conversions.is_deleted, FALSE)
+  AND conversions._sdc_deleted_at IS NULL
