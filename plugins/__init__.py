@@ -1,0 +1,1 @@
+"""The operator's side: the `growthnav` command and what stands behind it."""

@@ -1,0 +1,74 @@
+"""One run a tenant at a time: a lock that ends with its holders, so that none is ever stale."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipe.errors import RetriableError
+from plugins import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LEFTOVER_SECONDS = 15
+"""How long a new run waits for what a killed one left to come to its end."""
+
+
+class RunLock:
+    """The held lock of a tenant. Its descriptor may be inherited: the lock lasts until the last holder ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Wrap the open lock file."""
+        self.descriptor = descriptor
+
+    def note(self, group: int) -> None:
+        """Write down who holds it, and the process group of its children."""
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        text = json.dumps({"pid": os.getpid(), "group": group, "since": since})
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, text.encode(), 0)
+
+    def read(self) -> dict[str, object]:
+        """What its last holder wrote down."""
+        try:
+            content = json.loads(os.pread(self.descriptor, 4096, 0))
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+@contextmanager
+def hold(path: Path, tenant: str) -> Iterator[RunLock]:
+    """Hold the tenant's lock.
+
+    Raises:
+        RetriableError: another run of the tenant holds it, or processes of a killed one still work.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = RunLock(descriptor)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = lock.read()
+            raise RetriableError(
+                f"a run of tenant '{tenant}' is under way (process {holder.get('pid', '?')}, "
+                f"since {holder.get('since', 'just now')})",
+                remedy="Wait for its end, or stop that process",
+            ) from None
+        group = lock.read().get("group")
+        if isinstance(group, int) and not processes.wait_for_group(group, LEFTOVER_SECONDS):
+            raise RetriableError(
+                f"processes of a killed run of tenant '{tenant}' still work (process group {group})",
+                remedy=f"Run again in a moment, or end them: kill -TERM -- -{group}",
+            )
+        yield lock
+    finally:
+        os.close(descriptor)

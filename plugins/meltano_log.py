@@ -1,0 +1,157 @@
+"""Meltano's JSON log, read line by line into what the operator wants to know: counts, errors, where it stands.
+
+Exit codes of taps and targets come with Meltano's closing event; a mapper's does not (a mapper that dies shows as
+"Intermediate block failed"), so the last line that our executables write, `<kind> error: <sentence>`, counts more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipe.errors import KIND_BY_EXIT_CODE
+
+if TYPE_CHECKING:
+    from plugins.redact import Redactor
+
+EXTRACTOR, MAPPER, LOADER = "extractor", "mapper", "loader"
+
+_LAST_LINE = re.compile(rf"({'|'.join(KIND_BY_EXIT_CODE.values())}) error: (.+)", re.DOTALL)
+_METRIC = "METRIC: "
+_STATE_ID = re.compile(r"Running job with name '([^']+)'")
+_NOISE = {"_logger", "_name", "stdio", "consumer", "producer", "cmd_type", "job_name", "run_id", "string_id"}
+_ECHO = "the next process in the pipe ended before reading everything"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log."""
+
+    text: str
+    level: str = "info"
+    plugin: str = ""
+    role: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def masked(self, mask: Redactor) -> Event:
+        """The event without secrets."""
+        return Event(mask(self.text), self.level, self.plugin, self.role, mask.deep(self.fields))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is kept in the run's log file."""
+        return {key: value for key, value in self.fields.items() if key not in _NOISE} or {"event": self.text}
+
+    @property
+    def metric(self) -> dict[str, Any] | None:
+        """The measurement it carries, if any: `metric`, `value`, `tags`."""
+        point = self.fields.get("metric_info")
+        if point is None and self.text.startswith(_METRIC):
+            try:
+                point = json.loads(self.text.removeprefix(_METRIC))
+            except ValueError:
+                return None
+        return point if isinstance(point, dict) and isinstance(point.get("value"), int | float) else None
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What one of our executables said when it gave up."""
+
+    plugin: str
+    kind: str
+    text: str
+
+
+def parse(line: str) -> Event:
+    """An event out of a line of the log; a line that is not JSON is taken as text."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        return Event(line.rstrip())
+    plugin = str(fields.get("string_id") or fields.get("name") or "") if fields.get("stdio") else ""
+    return Event(str(fields.get("event", "")), str(fields.get("level", "info")), plugin, _role(fields), fields)
+
+
+def _role(fields: dict[str, Any]) -> str:
+    if fields.get("stdio") is None:
+        return ""
+    if fields.get("consumer"):
+        return MAPPER if fields.get("producer") else LOADER
+    return EXTRACTOR
+
+
+class RunLog:
+    """What a run's log has told so far."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        """plugin -> metric -> stream -> sum"""
+        self.roles: dict[str, str] = {}
+        self.complaints: list[Complaint] = []
+        self.crashed: set[str] = set()
+        self.meltano_errors: list[str] = []
+        self.exit_codes: dict[str, int] = {}
+        self.verdict = ""
+        self.state_ids: list[str] = []
+        self.states_saved = 0
+
+    def take(self, event: Event) -> None:
+        """Add one event."""
+        if event.plugin:
+            self._take_plugin(event)
+        elif event.text == "Block run completed":
+            self._take_verdict(event.fields)
+        elif found := _STATE_ID.match(event.text):
+            self.state_ids.append(found[1])
+        elif event.text.startswith("Incremental state has been updated"):
+            self.states_saved += 1
+        elif event.level in {"error", "critical"}:
+            self.meltano_errors.append(event.text)
+
+    def total(self, metric: str, role: str | None = None) -> int:
+        """Sum of a count over all streams, of all plugins or of those in one role."""
+        return sum(
+            sum(metrics[metric].values())
+            for plugin, metrics in self.counts.items()
+            if metric in metrics and role in {None, self.roles[plugin]}
+        )
+
+    def has(self, metric: str, role: str) -> bool:
+        """Whether any plugin of the role has counted that."""
+        return any(metric in metrics and self.roles[plugin] == role for plugin, metrics in self.counts.items())
+
+    @property
+    def cause(self) -> Complaint | None:
+        """The first complaint that is not just about a neighbour's end."""
+        own = [complaint for complaint in self.complaints if _ECHO not in complaint.text]
+        return next(iter(own or self.complaints), None)
+
+    def _take_plugin(self, event: Event) -> None:
+        if event.fields.get("type") != "discovery":
+            self.roles[event.plugin] = event.role
+            if point := event.metric:
+                self._take_metric(event.plugin, point)
+                return
+        if found := _LAST_LINE.match(event.text):
+            self.complaints.append(Complaint(event.plugin, found[1], found[2].strip()))
+        elif event.text.startswith("Traceback (most recent call last)") or "plugin_exception" in event.fields:
+            self.crashed.add(event.plugin)
+
+    def _take_metric(self, plugin: str, point: dict[str, Any]) -> None:
+        if point.get("type") == "counter":
+            stream = str((point.get("tags") or {}).get("stream", ""))
+            self.counts[plugin][str(point.get("metric"))][stream] += int(point["value"])
+
+    def _take_verdict(self, fields: dict[str, Any]) -> None:
+        self.verdict = str(fields.get("err") or "")
+        codes = fields.get("exit_codes") or {}
+        if isinstance(codes, list):  # of mappers, one mapping each
+            self.exit_codes |= {str(name): int(code) for item in codes for name, code in item.items()}
+        elif not self.verdict.startswith("Unexpected completion sequence"):  # there Meltano makes the codes up
+            self.exit_codes |= {str(kind): int(code) for kind, code in codes.items()}

@@ -1,0 +1,228 @@
+"""The project as the operator's commands see it: its tenants, jobs and plugins, checked."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipe.errors import ConfigurationError
+from plugins import wiring
+from plugins.wiring import Document, Keys, Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+T = TypeVar("T")
+
+KINDS = ("extractors", "mappers", "loaders")
+TENANT_VARIABLE = "MELTANO_ENVIRONMENT"
+TENANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""What a dataset (`growthnav_<tenant>`), a file name and a Meltano environment all allow."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A tap, mapper or target of `meltano.yml`."""
+
+    name: str
+    kind: str
+    settings: tuple[dict[str, Any], ...]
+    config: dict[str, Any]
+
+    def variable(self, setting: str) -> str:
+        """The environment variable that sets `setting`."""
+        return re.sub(r"\W", "_", f"{self.name}_{setting}").upper()
+
+    @property
+    def secrets(self) -> list[str]:
+        """Names of its sensitive settings."""
+        return [str(item["name"]) for item in self.settings if item.get("sensitive") or item.get("kind") == "password"]
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One tenant: a Meltano environment and the jobs its schedules run."""
+
+    name: str
+    document: Document
+    keys: Keys
+    environment: dict[str, Any]
+    schedules: list[tuple[str, str]] = field(default_factory=list)
+    """(interval, job) of each schedule bound to it."""
+
+    def entries(self, kind: str) -> list[tuple[Keys, dict[str, Any]]]:
+        """What the tenant sets for plugins of a kind, each with its place in the file."""
+        return list(wiring.entries(self.document, *self.keys, "config", "plugins", kind))
+
+    def config(self, plugin: Plugin) -> tuple[Keys, dict[str, Any]]:
+        """The settings the tenant gives a plugin, with their place."""
+        for keys, entry in self.entries(plugin.kind):
+            if entry.get("name") == plugin.name:
+                return (*keys, "config"), entry.get("config") or {}
+        return (), {}
+
+
+@dataclass
+class Project:
+    """A Meltano project."""
+
+    root: Path
+    documents: list[Document]
+    plugins: dict[str, Plugin] = field(default_factory=dict)
+    mappings: dict[str, str] = field(default_factory=dict)
+    """Name of a mapping, as jobs name it -> its mapper."""
+    jobs: dict[str, list[str]] = field(default_factory=dict)
+    """Name -> the words of its tasks: plugins and mappings."""
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+
+    def tenant(self, name: str) -> Tenant:
+        """The tenant of that name.
+
+        Raises:
+            ConfigurationError: there is none; lists those there are.
+        """
+        return choose("tenant", name, self.tenants)
+
+    def jobs_for(self, tenant: Tenant, job: str | None) -> list[str]:
+        """The jobs to run: the one named, else those the tenant schedules, else the project's only one.
+
+        Raises:
+            ConfigurationError: unknown, or not to be guessed.
+        """
+        if job is not None:
+            choose("job", job, self.jobs)
+            return [job]
+        scheduled = list(dict.fromkeys(name for _, name in tenant.schedules))
+        if scheduled or len(self.jobs) == 1:
+            return scheduled or list(self.jobs)
+        raise ConfigurationError(
+            f"tenant '{tenant.name}' schedules no job",
+            remedy=f"Name one: growthnav run {tenant.name} JOB ({listing(self.jobs)})",
+        )
+
+    def plugins_of(self, jobs: Iterable[str]) -> list[Plugin]:
+        """The plugins that the jobs start, in the order of the pipe."""
+        names = dict.fromkeys(self.mappings.get(word, word) for job in jobs for word in self.jobs[job])
+        return [self.plugins[name] for name in names if name in self.plugins]
+
+    @cached_property
+    def dotenv(self) -> Mapping[str, str]:
+        """What `.env` holds: Meltano gives it to every plugin."""
+        path = self.root / ".env"
+        if not path.is_file():
+            return {}
+        from dotenv import dotenv_values
+
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def open_project(directory: Path | None = None) -> Project:
+    """The project in `directory`, or the one around the working directory, with its wiring checked.
+
+    Raises:
+        ConfigurationError: no project, or mistakes in its files: all of them, with file and line.
+    """
+    start = directory or Path(os.environ.get("MELTANO_PROJECT_ROOT") or Path.cwd())
+    root = wiring.find_root(start.resolve())
+    project = Project(root, wiring.documents(root))
+    problems = Problems(root)
+    _take_plugins(project)
+    _take_jobs(project)
+    _take_tenants(project, problems)
+    _take_schedules(project, problems)
+    problems.raise_if_any()
+    return project
+
+
+def choose(kind: str, name: str, among: Mapping[str, T]) -> T:
+    """`among[name]`.
+
+    Raises:
+        ConfigurationError: there is no such one; suggests the nearest and lists what there is.
+    """
+    if name in among:
+        return among[name]
+    raise ConfigurationError(
+        f"there is no {kind} '{name}'", remedy=f"{suggestion(name, among)}There is: {listing(among)}"
+    )
+
+
+def suggestion(name: str, among: Iterable[str]) -> str:
+    """`Did you mean '...'? ` or nothing."""
+    near = difflib.get_close_matches(name, list(among), n=1)
+    return f"Did you mean '{near[0]}'? " if near else ""
+
+
+def listing(names: Iterable[str]) -> str:
+    """Names for a message."""
+    return ", ".join(sorted(names)) or "none"
+
+
+def _take_plugins(project: Project) -> None:
+    for document in project.documents:
+        for kind in KINDS:
+            for _, entry in wiring.entries(document, "plugins", kind):
+                name = str(entry.get("name"))
+                parent = project.plugins.get(str(entry.get("inherit_from")))
+                own = tuple(item for item in entry.get("settings") or [] if isinstance(item, dict))
+                settings = (parent.settings if parent else ()) + own
+                project.plugins[name] = Plugin(name, kind, settings, entry.get("config") or {})
+                for mapping in entry.get("mappings") or []:
+                    project.mappings[str(mapping.get("name"))] = name
+
+
+def _take_jobs(project: Project) -> None:
+    for document in project.documents:
+        for _, entry in wiring.entries(document, "jobs"):
+            tasks = entry.get("tasks") or []
+            lines = [" ".join(task) if isinstance(task, list) else str(task) for task in tasks]
+            project.jobs[str(entry.get("name"))] = " ".join(lines).split()
+
+
+def _take_tenants(project: Project, problems: Problems) -> None:
+    for document in project.documents:
+        for keys, entry in wiring.entries(document, "environments"):
+            name = str(entry.get("name"))
+            known = project.tenants.get(name)
+            if not TENANT_NAME.fullmatch(name):
+                rule = "use lower case letters, digits and _, a letter first, at most 63 in all"
+                problems.add(document, (*keys, "name"), f"'{name}' cannot be a tenant's id: {rule}")
+            elif known:
+                place = f"{known.document.path.name}:{known.document.line(*known.keys)}"
+                problems.add(document, keys, f"tenant '{name}' is already in {place}")
+            else:
+                project.tenants[name] = Tenant(name, document, keys, entry)
+                _check_plugins(project, project.tenants[name], problems)
+
+
+def _check_plugins(project: Project, tenant: Tenant, problems: Problems) -> None:
+    for kind in KINDS:
+        known = [plugin.name for plugin in project.plugins.values() if plugin.kind == kind]
+        for keys, entry in tenant.entries(kind):
+            name = str(entry.get("name"))
+            if name not in known:
+                text = f"there is no {kind[:-1]} '{name}'. {suggestion(name, known)}There is: {listing(known)}"
+                problems.add(tenant.document, (*keys, "name"), text)
+            if "mappings" in entry:
+                text = "Meltano ignores 'mappings' in an environment: put the settings under 'config'"
+                problems.add(tenant.document, (*keys, "mappings"), text)
+
+
+def _take_schedules(project: Project, problems: Problems) -> None:
+    for document in project.documents:
+        for keys, entry in wiring.entries(document, "schedules"):
+            job = str(entry.get("job"))
+            name = str((entry.get("env") or {}).get(TENANT_VARIABLE))
+            if job not in project.jobs:
+                text = f"there is no job '{job}'. {suggestion(job, project.jobs)}There is: {listing(project.jobs)}"
+                problems.add(document, (*keys, "job"), text)
+            if name in project.tenants:
+                project.tenants[name].schedules.append((str(entry.get("interval")), job))
+            else:
+                text = f"the schedule belongs to no tenant: set env: {{{TENANT_VARIABLE}: <tenant>}}"
+                problems.add(document, (*keys, "env"), text)

@@ -1,0 +1,82 @@
+"""The one result of a run: what the operator, a scheduler or a page needs to know about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipe.errors import EXIT_FAILED, EXIT_PARTIAL, EXIT_SUCCESS
+from plugins.meltano_log import EXTRACTOR, LOADER, MAPPER
+
+if TYPE_CHECKING:
+    from plugins.meltano_log import RunLog
+
+STATUS = {EXIT_SUCCESS: "success", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed"}
+
+
+@dataclass
+class RunResult:
+    """Result of one run (the fields of F025 and some more). Counts are of records.
+
+    `fetched = normalized + filtered + rejected`, each of them counted by the mapper; `failed` adds what later stages
+    rejected. Without a mapper in the job, `fetched` is what the tap sent.
+    """
+
+    run_id: str
+    connector_name: str
+    """The taps of the job, with commas between."""
+    customer_id: str
+    """The tenant."""
+    job: str
+    sync_mode: str
+    """`incremental` or `full`."""
+    started_at: str
+    completed_at: str | None = None
+    duration_seconds: float | None = None
+    records_fetched: int = 0
+    records_normalized: int = 0
+    records_filtered: int = 0
+    records_rejected: int = 0
+    records_failed: int = 0
+    records_loaded: int = 0
+    api_calls: int = 0
+    skipped_streams: int = 0
+    success: bool = False
+    status: str = STATUS[EXIT_FAILED]
+    exit_code: int = EXIT_FAILED
+    error: str | None = None
+    error_class: str | None = None
+    """Kind of `pipe.errors`, or `interrupted`, or `unknown` for a plugin that does not follow them."""
+    failed_plugin: str | None = None
+    cursor: dict[str, Any] = field(default_factory=dict)
+    """Stream -> bookmark after the run."""
+    stages: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    """Plugin -> count -> stream -> records."""
+    log: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+    def count(self, log: RunLog) -> None:
+        """Take the counts from the log."""
+        mapped = log.has("fetched_count", MAPPER)
+        self.records_fetched = log.total("fetched_count", MAPPER) if mapped else log.total("record_count", EXTRACTOR)
+        self.records_normalized = log.total("mapped_count", MAPPER)
+        self.records_filtered = log.total("filtered_count", MAPPER)
+        self.records_failed = log.total("reject_count")
+        self.records_rejected = self.records_failed - log.total("reject_count", LOADER)
+        self.records_loaded = log.total("record_count", LOADER)
+        self.api_calls = log.total("http_request_count")
+        self.skipped_streams = log.total("skipped_stream_count")
+        self.stages = {
+            plugin: {metric: dict(streams) for metric, streams in metrics.items()}
+            for plugin, metrics in log.counts.items()
+        }
+
+    def end(self, exit_code: int, error: str | None = None, error_class: str | None = None, plugin: str = "") -> None:
+        """Say how it ended."""
+        self.exit_code = exit_code
+        self.status = STATUS[exit_code]
+        self.success = exit_code == EXIT_SUCCESS
+        self.error, self.error_class, self.failed_plugin = error, error_class, plugin or None

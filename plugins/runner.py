@@ -1,0 +1,165 @@
+"""One run of a tenant: its jobs through Meltano, watched, ended cleanly, as one result.
+
+Plain `meltano --environment=TENANT run JOB` reads the same files and makes the same tables. Added here: a Meltano
+system directory a tenant, a lock, no other tenant's secrets in the environment, no secret in any output, and the exit
+codes 0 (all done), 1 (some records or streams left out) and 2 (failed).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipe import times
+from pipe.errors import EXIT_FAILED, PipeError
+from plugins import lock, meltano_call, meltano_log, redact, verdict
+from plugins.processes import Child
+from plugins.result import RunResult
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plugins.processes import Stopper
+    from plugins.progress import Reporter
+    from plugins.project import Plugin, Project, Tenant
+
+LOGS_KEPT = 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run."""
+
+    tenant: str
+    job: str | None = None
+    full_refresh: bool = False
+    events: Path | None = None
+    """Where the run's log goes; by default `.growthnav/<tenant>/logs/<run id>.jsonl`."""
+
+
+def run(project: Project, request: Request, reporter: Reporter, stopper: Stopper) -> RunResult:
+    """Run it to its end; every failure is in the result.
+
+    Args:
+        project: where the tenant is.
+        request: what to run.
+        reporter: is told how it goes.
+        stopper: passes signals on.
+    """
+    result = begin(request)
+    clock = time.monotonic()
+    try:
+        tenant = project.tenant(request.tenant)
+        run = TenantRun(project, tenant, project.jobs_for(tenant, request.job), request, result)
+        with lock.hold(directory(project, tenant) / "run.lock", tenant.name) as held:
+            reporter.begin(tenant.name, result.job)
+            try:
+                run.go(held, reporter, stopper)
+            except PipeError as error:
+                result.end(EXIT_FAILED, run.masked(str(error)), error.kind)
+            finally:
+                reporter.end(tenant.name)
+                _complete(result, clock)
+                _append(directory(project, tenant) / "runs.jsonl", result)
+    except PipeError as error:
+        result.end(EXIT_FAILED, str(error), error.kind)
+        _complete(result, clock)
+    return result
+
+
+def begin(request: Request) -> RunResult:
+    """The result of a run that has not got anywhere yet."""
+    return RunResult(
+        run_id=str(uuid.uuid4()),
+        connector_name="",
+        customer_id=request.tenant,
+        job=request.job or "",
+        sync_mode="full" if request.full_refresh else "incremental",
+        started_at=times.now_text(),
+    )
+
+
+def directory(project: Project, tenant: Tenant) -> Path:
+    """Where a tenant's own files are kept: identity store, lock, results, logs."""
+    return project.root / ".growthnav" / tenant.name
+
+
+class TenantRun:
+    """The run itself, under the tenant's lock."""
+
+    def __init__(self, project: Project, tenant: Tenant, jobs: list[str], request: Request, result: RunResult) -> None:
+        """Prepare to fill in `result`."""
+        self.project, self.tenant, self.jobs, self.request, self.result = project, tenant, jobs, request, result
+        self.plugins: list[Plugin] = project.plugins_of(jobs)
+        self.log = meltano_log.RunLog()
+        result.job = ",".join(jobs)
+        result.connector_name = ",".join(plugin.name for plugin in self.plugins if plugin.kind == "extractors")
+
+    @cached_property
+    def _variables(self) -> dict[str, str]:
+        return {**self.project.dotenv, **os.environ}
+
+    @cached_property
+    def masked(self) -> redact.Redactor:
+        """Takes the tenant's secrets out of a text."""
+        return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables))
+
+    def go(self, held: lock.RunLock, reporter: Reporter, stopper: Stopper) -> None:
+        """Run Meltano and fill in the result.
+
+        Raises:
+            ConfigurationError: something is missing before Meltano starts.
+        """
+        redact.check_references(self.project, self.tenant, self.plugins, self._variables)
+        run_id = self.result.run_id
+        call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
+        environment = meltano_call.environment(self.project, self.tenant, run_id)
+        meltano_call.sweep(self.project, self.tenant)
+        child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
+        try:
+            held.note(child.group)
+            stopper.watch(child)
+            self._follow(child, reporter)
+        finally:
+            code = child.wait()
+            meltano_call.sweep(self.project, self.tenant)
+        self._conclude(code, child.stopped_by)
+
+    def _follow(self, child: Child, reporter: Reporter) -> None:
+        path = self.request.events or self._log_path()
+        self.result.log = os.path.relpath(path)
+        with path.open("w", encoding="utf-8") as file:
+            for line in child.log:
+                event = meltano_log.parse(line.decode(errors="replace"))
+                self.log.take(event)
+                shown = event.masked(self.masked)
+                file.write(json.dumps(shown.as_dict()) + "\n")
+                reporter.event(self.tenant.name, shown, self.log)
+
+    def _conclude(self, code: int, stopped_by: str | None) -> None:
+        self.result.count(self.log)
+        self.result.cursor = self.masked.deep(meltano_call.bookmarks(self.project, self.log.state_ids))
+        end = verdict.judge(self.log, code, stopped_by)
+        self.result.end(end.exit_code, end.error and self.masked(end.error), end.error_class, end.plugin)
+
+    def _log_path(self) -> Path:
+        logs = directory(self.project, self.tenant) / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        for old in sorted(logs.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)[: 1 - LOGS_KEPT]:
+            old.unlink()
+        return logs / f"{self.result.run_id}.jsonl"
+
+
+def _complete(result: RunResult, clock: float) -> None:
+    result.completed_at = times.now_text()
+    result.duration_seconds = round(time.monotonic() - clock, 3)
+
+
+def _append(path: Path, result: RunResult) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(result.as_dict()) + "\n")

@@ -1,0 +1,132 @@
+"""How a run ends, seen by exit code and result: each case a tenant of one project, run by the real Meltano."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from conftest import CANARY, Ended, Project, in_parallel
+
+CASES: dict[str, dict[str, Any]] = {
+    "fine": {"tap": {"api_key": "${FINE_KEY}"}},
+    "rejecting": {"mapper": {"rejected": 1, "filtered": 2}},
+    "tap_1": {"tap": {"exit": 1}},
+    "tap_2": {"tap": {"exit": 2}},
+    "tap_77": {"tap": {"exit": 77}},
+    "tap_says": {"tap": {"exit": 75, "say": "retriable error: stream 'rows': busy (429). Run again later"}},
+    "tap_crash": {"tap": {"crash": True, "api_key": "${CRASH_KEY}"}},
+    "tap_killed": {"tap": {"kill": True}},
+    "mapper_dies": {"mapper": {"die_at": 4, "exit": 65, "say": "data error: stream 'rows': too many rejects. Mend it"}},
+    "mapper_dies_early": {
+        "tap": {"hang": "never"},
+        "mapper": {"die_at": 2, "exit": 65, "say": "data error: input line 2 is not a Singer message"},
+    },
+    "mapper_killed": {"mapper": {"die_at": 4, "kill": True}},
+    "mapper_killed_early": {"tap": {"hang": "never"}, "mapper": {"die_at": 2, "kill": True}},
+    "target_dies": {"target": {"die_at": 2, "exit": 78, "say": "configuration error: field 'filepath': is a directory"}},
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(shared: Project) -> dict[str, Ended]:
+    for name, settings in CASES.items():
+        shared.add(name, **settings)
+    variables = {"FINE_KEY": CANARY, "CRASH_KEY": CANARY}
+    return in_parallel(lambda name: shared.call("run", name, "--json", **variables), list(CASES))
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "error_class", "plugin"),
+    [
+        ("fine", 0, None, None),
+        ("rejecting", 1, "skippable", None),
+        ("tap_1", 1, "skippable", "tap-stub"),
+        ("tap_2", 2, "unknown", "tap-stub"),
+        ("tap_77", 2, "credentials", "tap-stub"),
+        ("tap_says", 2, "retriable", "tap-stub"),
+        ("tap_crash", 2, "unknown", "tap-stub"),
+        ("tap_killed", 2, "retriable", "tap-stub"),
+        ("mapper_dies", 2, "data", "map-stub"),
+        ("mapper_dies_early", 2, "data", "map-stub"),
+        ("mapper_killed", 2, "retriable", "map-stub"),
+        ("mapper_killed_early", 2, "retriable", None),
+        ("target_dies", 2, "configuration", "target-stub"),
+    ],
+)
+def test_exit_code_and_class(
+    outcomes: dict[str, Ended], case: str, code: int, error_class: str | None, plugin: str | None
+) -> None:
+    ended = outcomes[case]
+    assert ended.code == code, ended.err
+    assert ended.result["exit_code"] == code
+    assert ended.result["success"] == (code == 0)
+    assert (ended.result["error_class"], ended.result["failed_plugin"]) == (error_class, plugin)
+    assert bool(ended.result["error"]) == (code != 0)
+
+
+def test_the_error_is_one_sentence_of_the_plugin(outcomes: dict[str, Ended]) -> None:
+    assert outcomes["mapper_dies"].result["error"] == "map-stub: stream 'rows': too many rejects. Mend it"
+    assert outcomes["target_dies"].result["error"] == "target-stub: field 'filepath': is a directory"
+
+
+def test_no_traceback_is_shown(outcomes: dict[str, Ended]) -> None:
+    for ended in outcomes.values():
+        assert "Traceback" not in ended.out + ended.err
+        assert "\n" not in (ended.result["error"] or "")
+
+
+def test_result_has_every_field(outcomes: dict[str, Ended]) -> None:
+    result = outcomes["fine"].result
+    expected = {
+        "connector_name": "tap-stub",
+        "customer_id": "fine",
+        "job": "rows",
+        "sync_mode": "incremental",
+        "records_fetched": 5,
+        "records_normalized": 5,
+        "records_filtered": 0,
+        "records_rejected": 0,
+        "records_failed": 0,
+        "records_loaded": 5,
+        "api_calls": 3,
+        "status": "success",
+        "cursor": {"rows": {"replication_key": "id", "replication_key_value": 4, "tenant": "fine"}},
+    }
+    assert {name: result[name] for name in expected} == expected
+    assert result["started_at"] < result["completed_at"]
+    assert result["duration_seconds"] > 0
+    assert result["stages"]["map-stub"]["mapped_count"] == {"rows": 5}
+
+
+def test_counts_add_up(outcomes: dict[str, Ended]) -> None:
+    result = outcomes["rejecting"].result
+    parts = [result["records_normalized"], result["records_filtered"], result["records_rejected"]]
+    assert parts == [2, 2, 1]
+    assert result["records_fetched"] == sum(parts)
+
+
+def test_each_result_is_kept(outcomes: dict[str, Ended], shared: Project) -> None:
+    for name, ended in outcomes.items():
+        lines = (shared.root / ".growthnav" / name / "runs.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == [ended.result]
+
+
+def test_what_a_failing_tap_sent_is_loaded(outcomes: dict[str, Ended], shared: Project) -> None:
+    for name in ("tap_1", "tap_2", "tap_crash"):
+        assert outcomes[name].code
+        assert shared.ids(name) == [0, 1, 2, 3, 4]
+
+
+def test_no_secret_is_left_anywhere(outcomes: dict[str, Ended], shared: Project) -> None:
+    assert "***" in shared.log(outcomes["fine"].result)  # it was there, and is masked
+    for name in ("fine", "tap_crash"):
+        assert CANARY not in outcomes[name].out + outcomes[name].err
+    assert shared.files_with(CANARY) == []
+    assert shared.files_with(json.dumps(CANARY)[1:-1]) == []
+
+
+def test_nobody_met_another_tenant(outcomes: dict[str, Ended], shared: Project) -> None:
+    for name, ended in outcomes.items():
+        assert {row["tenant"] for row in shared.rows(name)} <= {name}
+        assert f"as {name} with state of nobody" in shared.log(ended.result)
