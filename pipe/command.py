@@ -24,8 +24,10 @@ def run(name: str, command: Callable[[], object]) -> NoReturn:
 
     Exit code 0 after success, the error class's own code after a `PipeError`, 70 after anything unforeseen.
     """
+    code = 0
     try:
-        command()
+        result = command()
+        code = result if isinstance(result, int) else 0  # click returns the code of a context's exit
     except PipeError as error:
         _last_line(name, error.kind, str(error))
         _leave(error.exit_code)
@@ -44,7 +46,7 @@ def run(name: str, command: Callable[[], object]) -> NoReturn:
             traceback.print_exc()
         _last_line(name, InternalError.kind, _describe(error))
         _leave(InternalError.exit_code)
-    _leave(0)
+    _leave(code)
 
 
 def plugin(cls: type) -> NoReturn:

@@ -21,6 +21,7 @@ from singer_sdk.mapper_base import InlineMapper
 from pipe import batches, lenient, messages
 from pipe.errors import DataError, PipeError, SkippableError
 from pipe.pump import BlockReader, BlockWriter
+from pipe.settings import StrictSettings
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -34,7 +35,7 @@ RUN_ID_VARIABLE = "GROWTHNAV_RUN_ID"
 """Environment variable that names the run, for the log and the rejects."""
 
 
-class PipeMapper(InlineMapper):
+class PipeMapper(StrictSettings, InlineMapper):
     """Base of the steps between tap and target.
 
     A subclass sets `handlers[stream]` when it has seen a SCHEMA it cares for, emits records through `outlet(stream)`

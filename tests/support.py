@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pipe.errors import PipeError
+from pipe.pump import BlockWriter
 
 BIN = Path(sys.executable).parent
 
@@ -61,6 +66,24 @@ def run(
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run(arguments, input=join(lines), capture_output=True, env=environment, timeout=120, check=False)
     return Finished(done.returncode, done.stdout.splitlines(), done.stderr.decode())
+
+
+def run_inside(plugin: Any, config: dict[str, Any], lines: Iterable[bytes | str | dict[str, Any]]) -> Finished:
+    """Run a mapper class in this process: as `run`, without the half second a new process takes to start."""
+    output, log = io.BytesIO(), io.StringIO()
+    handler = logging.StreamHandler(log)
+    logging.getLogger().addHandler(handler)
+    code = 0
+    try:
+        step = plugin(config=config)
+        step._writer = BlockWriter(output)
+        step.listen(io.BytesIO(join(lines)))
+    except PipeError as error:
+        code = error.exit_code
+        log.write(f"{error.kind} error: {error}\n")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return Finished(code, output.getvalue().splitlines(), log.getvalue())
 
 
 def join(lines: Iterable[bytes | str | dict[str, Any]]) -> bytes:

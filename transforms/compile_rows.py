@@ -23,7 +23,10 @@ from pipe.money import amount_parser
 from pipe.money import to_text as money_text
 from pipe.streams import CONVERSIONS, Kind
 from transforms import convert
-from transforms.rules import Candidate, Condition, FieldRule, FragmentRule, Join, Path, Source, StreamRule, Sum
+from transforms.rules import Candidate, Condition, FieldRule, FragmentRule, Join, Path, Source, StreamRule
+
+_UNUSUAL = re.compile(r'[\\"\x00-\x1f]')
+"""Characters a struct's field name cannot have; a stream with such names is decoded to a dict."""
 
 RowMapper = Callable[[msgspec.Raw], "bytes | None"]
 """Encoded source record -> encoded canonical record; None when a filter leaves it out; `SkippableError` when bad."""
@@ -72,7 +75,10 @@ class _Compiler:
         properties = schema.get("properties") or {}
         self.declared = {str(name) for name in properties}
         self.open = not self.declared or "additionalProperties" in schema
-        self.by_lower = {name.lower(): name for name in sorted(self.declared, reverse=True)}
+        self.spellings: dict[str, list[str]] = {}  # lower case -> as the schema writes it
+        for name in sorted(self.declared):
+            self.spellings.setdefault(name.lower(), []).append(name)
+        self.as_dict = any(_UNUSUAL.search(name) for root in target.rule.roots for name in self._spelled(root))
         self.inputs: dict[str, str] = {}  # source field -> attribute of the input struct
         self.names: dict[str, Any] = {
             "text": convert.text,
@@ -223,17 +229,22 @@ class _Compiler:
             omit_defaults=True,
             gc=False,
         )
-        taken = msgspec.defstruct(
+        self.names["Row"] = out
+        self.names["encode"] = messages.encode
+        self.names["decode"] = msgspec.json.Decoder(self._input_type(), float_hook=Decimal).decode
+        values = ", ".join(self.outputs[name] for name in into.field_names if name in self.outputs)
+        self.lines.append(f"return encode(Row({values}))")
+
+    def _input_type(self) -> Any:
+        """A struct of the source fields the rule reads, so that no other field is decoded."""
+        if self.as_dict:
+            return dict[str, Any]
+        return msgspec.defstruct(
             "Taken",
             [(attribute, Any, None) for attribute in self.inputs.values()],
             rename={attribute: name for name, attribute in self.inputs.items()},
             gc=False,
         )
-        self.names["Row"] = out
-        self.names["encode"] = messages.encode
-        self.names["decode"] = msgspec.json.Decoder(taken, float_hook=Decimal).decode
-        values = ", ".join(self.outputs[name] for name in into.field_names if name in self.outputs)
-        self.lines.append(f"return encode(Row({values}))")
 
     def _kind(self, name: str) -> Kind:
         return next(column.kind for column in self.rule.into.fields if column.name == name)
@@ -247,44 +258,45 @@ class _Compiler:
 
     # Reading the source.
 
-    def _input(self, name: str) -> str | None:
-        """Expression for a top-level source field; None when the schema does not have it."""
-        actual = name if name in self.declared else self.by_lower.get(name.lower(), name)
-        if actual not in self.declared and not self.open:
-            return None
-        attribute = self.inputs.setdefault(actual, f"f{len(self.inputs)}")
-        return f"s.{attribute}"
+    def _spelled(self, name: str) -> list[str]:
+        """A source field as the schema writes it: its own spelling first, then the same in other case."""
+        found = [spelling for spelling in self.spellings.get(name.lower(), []) if spelling != name]
+        if name in self.declared or (self.open and not found):
+            found.insert(0, name)
+        return found
 
-    def _read(self, path: Path) -> str | None:
-        root = self._input(path.steps[0])
-        if root is None or len(path.steps) == 1:
-            return root
-        return f"dig({root}, {path.steps[1:]!r})"
+    def _inputs(self, name: str) -> list[str]:
+        """Expressions for a top-level source field; none when the schema does not have it."""
+        found = []
+        for spelling in self._spelled(name):
+            attribute = self.inputs.setdefault(spelling, f"f{len(self.inputs)}")
+            found.append(f"s.get({spelling!r})" if self.as_dict else f"s.{attribute}")
+        return found
+
+    def _reads(self, path: Path) -> list[str]:
+        roots = self._inputs(path.steps[0])
+        return roots if len(path.steps) == 1 else [f"dig({root}, {path.steps[1:]!r})" for root in roots]
 
     def _candidates(self, candidates: tuple[Candidate, ...]) -> list[str]:
         """Expressions of the candidates the schema has, in order."""
         found = []
         for candidate in candidates:
             if isinstance(candidate, Path):
-                expression = self._read(candidate)
+                found += self._reads(candidate)
             elif isinstance(candidate, Join):
-                expression = self._join(candidate)
+                found += self._join(candidate)
             else:
-                expression = self._sum(candidate)
-            if expression is not None:
-                found.append(expression)
+                found += [
+                    f"total({root}, {candidate.path.steps[1:]!r})" for root in self._inputs(candidate.path.steps[0])
+                ]
         return found
 
-    def _join(self, candidate: Join) -> str | None:
-        parts = [self._read(part) for part in candidate.parts]
-        if None in parts:
-            return None
+    def _join(self, candidate: Join) -> list[str]:
+        parts = [self._reads(part) for part in candidate.parts]
+        if not all(parts):
+            return []
         self.names["join"] = _join
-        return f"join({candidate.separator!r}, {', '.join(part for part in parts if part)})"
-
-    def _sum(self, candidate: Sum) -> str | None:
-        root = self._input(candidate.path.steps[0])
-        return root and f"total({root}, {candidate.path.steps[1:]!r})"
+        return [f"join({candidate.separator!r}, {', '.join(part[0] for part in parts)})"]
 
     def _first(self, expressions: list[str]) -> None:
         """Lines that set `v` to the first expression that is neither null nor empty."""
@@ -298,7 +310,8 @@ class _Compiler:
     def _test(self, condition: Condition) -> str:
         if condition.any_of:
             return "(" + " or ".join(self._test(one) for one in condition.any_of) + ")"
-        value = f"text({(condition.path and self._read(condition.path)) or 'None'})"
+        reads = self._reads(condition.path) if condition.path else []
+        value = f"text({reads[0] if reads else 'None'})"
         if not condition.values:
             return f"({value} is {'not ' if condition.negated else ''}None)"
         listed = f"w_{len(self.names)}"

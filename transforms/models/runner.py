@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-MODELS = ("person_current", "rfm_purchases", "rfm_users", "rfm_people")
+MODELS = ("person_current", "person_sources", "rfm_purchases", "rfm_users", "rfm_people")
 """Tables, in the order in which they build on one another."""
 
 INLINE = ("rfm_customers",)

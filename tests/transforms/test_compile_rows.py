@@ -1,0 +1,310 @@
+"""What the compiled presets make of records."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipe.errors import ConfigurationError, SkippableError
+from pipe.keys import record_key
+from transforms import parse, sources
+from transforms.compile_rows import Target, compile_row
+from transforms.rules import Source
+
+ORDERS = """
+streams:
+  orders:
+    into: conversions
+    fields:
+      transaction_id: [id, number]
+      conversion_type: {from: kind, values: {S: purchase, B: booking}, default: custom}
+      timestamp: {from: [paid_at, created_at], zone: America/Chicago}
+      value: {from: [total, subtotal], unit: minor}
+      tax: {from: tax, number_format: comma}
+      currency: {from: currency, default: USD}
+      quantity: {sum: items.*.quantity}
+      product_name: items.0.name
+      user_id: {join: [brand, account], separator: "-"}
+      is_deleted: voided
+      source_updated_at: {from: changed, format: epoch_ms}
+    filter:
+      - {field: status, not_in: [draft, Cancelled]}
+      - any: [{field: shop, in: [1, 2]}, {field: online, in: [true]}]
+    refund: {from: {sum: refunds.*.amount}}
+    fragments:
+      - {type: email, from: [customer.email, mail], confidence: 0.8}
+      - {type: name_zip, from: {join: [name, zip]}}
+"""
+COLUMNS = [
+    "id",
+    "number",
+    "kind",
+    "paid_at",
+    "created_at",
+    "total",
+    "subtotal",
+    "tax",
+    "currency",
+    "items",
+    "brand",
+    "account",
+    "voided",
+    "changed",
+    "status",
+    "shop",
+    "online",
+    "refunds",
+    "customer",
+    "mail",
+    "name",
+    "zip",
+]
+BASE = {"id": 7, "created_at": "2024-05-01 07:00:00", "total": 1050, "shop": 1}
+
+
+def compiled(document: str = ORDERS, columns: list[str] = COLUMNS, **options: Any) -> Any:
+    preset = parse.preset("mine", yaml.safe_load(document))
+    target = Target("acme", Source("shop", preset), preset.streams[0], "orders", **options)
+    map_row = compile_row(target, {"properties": {name: {} for name in columns}})
+
+    def run(**values: Any) -> dict[str, Any] | None:
+        row = map_row(msgspec.Raw(json.dumps(values).encode()))
+        return None if row is None else json.loads(row)
+
+    run.target = target  # type: ignore[attr-defined]
+    return run
+
+
+def test_a_whole_order() -> None:
+    row = compiled()(
+        **BASE,
+        number="N7",
+        kind="S",
+        subtotal=900,
+        tax="1.234,50",
+        currency="usd",
+        items=[{"name": "Bread", "quantity": 2}, {"name": "Cake", "quantity": "1.5"}, {"name": "Tip"}],
+        brand="b",
+        account=9,
+        voided="no",
+        changed=1714564800000,
+        customer={"email": " Ada@Mail.example "},
+        name="Ada L",
+        zip="01234",
+    )
+    assert row == {
+        "conversion_id": record_key("acme", "shop", "orders", "7"),
+        "customer_id": "acme",
+        "connector": "shop",
+        "source_stream": "orders",
+        "transaction_id": "7",
+        "conversion_type": "purchase",
+        "timestamp": "2024-05-01T12:00:00.000000Z",
+        "value": "10.50",
+        "currency": "USD",
+        "quantity": "3.5",
+        "tax": "1234.50",
+        "product_name": "Bread",
+        "user_id": "b-9",
+        "identity_fragments": [
+            {"type": "email", "value": "Ada@Mail.example", "source_system": "shop", "confidence": 0.8},
+            {"type": "name_zip", "value": "Ada L|01234", "source_system": "shop", "confidence": 1.0},
+        ],
+        "raw": row["raw"],
+        "source_updated_at": "2024-05-01T12:00:00.000000Z",
+        "is_deleted": False,
+    }
+    assert row["raw"]["items"][1]["quantity"] == "1.5"
+
+
+def test_the_first_candidate_that_is_not_empty_wins() -> None:
+    run = compiled()
+    assert run(**{**BASE, "id": None, "number": "N7"})["transaction_id"] == "N7"
+    assert run(**{**BASE, "id": "", "number": "N7"})["transaction_id"] == "N7"
+    assert run(**{**BASE, "paid_at": "2024-05-02T00:00:00Z"})["timestamp"] == "2024-05-02T00:00:00.000000Z"
+    assert run(**{**BASE, "total": None, "subtotal": 0})["value"] == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "rule"),
+    [
+        ({"id": None}, "transaction_id", "missing"),
+        ({"id": "   "}, "transaction_id", "missing"),
+        ({"created_at": None}, "timestamp", "missing"),
+        ({"created_at": "0000-00-00"}, "timestamp", "missing"),
+        ({"created_at": "tomorrow"}, "timestamp", "timestamp"),
+        ({"total": "ten"}, "value", "amount"),
+        ({"total": None}, "value", "missing"),
+    ],
+)
+def test_bad_required_values_reject_the_record(change: dict[str, Any], field: str, rule: str) -> None:
+    with pytest.raises(SkippableError) as caught:
+        compiled()(**{**BASE, **change})
+    assert (caught.value.field, caught.value.rule) == (field, rule)
+
+
+def test_bad_optional_values_are_emptied_and_counted() -> None:
+    run = compiled()
+    row = run(**BASE, tax="n/a", voided="perhaps", currency="dollars")
+    assert not {"tax", "is_deleted"} & set(row)
+    assert row["currency"] == "USD"
+    assert dict(run.target.bad_values) == {"tax": 1, "is_deleted": 1, "currency": 1}
+    with pytest.raises(SkippableError):
+        compiled(reject_bad_values=True)(**BASE, tax="n/a")
+
+
+def test_filters_keep_what_they_should() -> None:
+    run = compiled()
+    assert run(**BASE, status="paid") is not None
+    assert run(**BASE) is not None
+    assert run(**BASE, status="CANCELLED") is None
+    assert run(**{**BASE, "shop": 3}) is None
+    assert run(**{**BASE, "shop": 3, "online": True}) is not None
+    assert run(**{**BASE, "shop": "2"}) is not None
+
+
+def test_a_refund_lowers_the_value_of_the_same_conversion() -> None:
+    sold = compiled()(**BASE)
+    refunded = compiled()(**BASE, refunds=[{"amount": 3}, {"amount": "1.50"}])
+    assert refunded["conversion_id"] == sold["conversion_id"]
+    assert (refunded["value"], refunded["refund_amount"]) == ("6.00", "4.50")
+
+
+def test_a_refund_of_its_own_is_negative() -> None:
+    run = compiled(
+        "streams: {t: {into: conversions, fields: {transaction_id: id, timestamp: at, value: total,"
+        " conversion_type: {constant: purchase}}, refund: {when: {field: kind, in: [refund]}}}}",
+        ["id", "at", "total", "kind"],
+    )
+    given = {"id": 1, "at": "2024-05-01", "total": "5.00"}
+    assert run(**given)["conversion_type"] == "purchase"
+    for total in ("5.00", "-5.00"):
+        row = run(**{**given, "kind": "REFUND", "total": total})
+        assert (row["conversion_type"], row["value"]) == ("refund", "-5.00")
+
+
+def test_required_fields_are_looked_for_in_the_schema_first() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"stream 'orders', field 'timestamp'.*paid_at, created_at.*field_overrides"
+    ):
+        compiled(columns=["id", "total"])
+
+
+def test_source_names_match_whatever_their_case() -> None:
+    run = compiled(columns=[column.upper() for column in COLUMNS])
+    assert run(ID=7, CREATED_AT="2024-05-01", TOTAL=100, SHOP=1)["transaction_id"] == "7"
+
+
+def test_exact_names_go_before_other_cases() -> None:
+    run = compiled(columns=[*COLUMNS, "ID", "Total"])
+    assert run(**BASE, ID="wrong", Total=99)["transaction_id"] == "7"
+
+
+def test_numbers_keep_every_digit() -> None:
+    preset = ORDERS.replace("unit: minor", "unit: major")
+    run = compiled(preset)
+    encoded = msgspec.Raw(b'{"id":12345678901234567890123,"created_at":"2024-05-01","total":0.1234567891,"shop":1}')
+    row = json.loads(compile_row(run.target, {"properties": {name: {} for name in COLUMNS}})(encoded) or b"")
+    assert row["transaction_id"] == "12345678901234567890123"
+    assert Decimal(row["value"]) == Decimal("0.123456789")
+
+
+def test_raw_is_left_out_on_request() -> None:
+    assert "raw" not in compiled(include_raw=False)(**BASE)
+
+
+def test_names_that_python_could_not_take_are_fine() -> None:
+    names = ["class", "a b", 'quo"te', "back\\slash", "é", "0"]
+    run = compiled(
+        "streams: {t: {into: conversions, fields: {transaction_id: class, timestamp: a b, value: 'quo\"te',"
+        " status: 'back\\slash', channel: é, user_id: '0', conversion_type: {constant: purchase}}}}",
+        names,
+    )
+    row = run(**dict(zip(names, ["1", "2024-05-01", "2.50", "s", "c", "u"], strict=True)))
+    assert [row[name] for name in ("transaction_id", "value", "status", "channel", "user_id")] == [
+        "1",
+        "2.50",
+        "s",
+        "c",
+        "u",
+    ]
+
+
+VALUES = st.none() | st.text(max_size=5) | st.integers(-5, 5) | st.booleans()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.randoms(use_true_random=False), st.dictionaries(st.sampled_from(COLUMNS), VALUES))
+def test_the_order_of_keys_never_matters(random: Any, extra: dict[str, Any]) -> None:
+    document = yaml.safe_load(ORDERS)
+    given = {**BASE, "kind": "S", **extra, "items": [], "refunds": [], "customer": {}}
+
+    def shuffled(value: Any) -> Any:
+        if isinstance(value, dict):
+            items = [(key, shuffled(item)) for key, item in value.items()]
+            random.shuffle(items)
+            return dict(items)
+        return value
+
+    def outcome(preset: Any, values: Any, columns: list[str]) -> Any:
+        try:
+            row = compiled(yaml.safe_dump(preset, sort_keys=False), columns)(**values)
+        except SkippableError as error:
+            return (error.field, error.rule)
+        return {name: value for name, value in (row or {}).items() if name != "raw"}
+
+    columns = list(COLUMNS)
+    random.shuffle(columns)
+    assert outcome(shuffled(document), shuffled(given), columns) == outcome(document, given, COLUMNS)
+
+
+SAMPLES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
+    ("cdnow", "purchases", {"customer_id": "00001", "date": "19970101", "number_of_cds": "1", "dollar_value": "11.77", "_sdc_file": "m.txt", "_sdc_row": 1},
+     {"transaction_id": "m.txt#1", "timestamp": "1997-01-01T00:00:00.000000Z", "value": "11.77", "quantity": "1", "user_id": "00001", "currency": "USD"}),
+    ("pos", "orders", {"order_id": "o1", "total": "5.00", "subtotal": "4", "closed_at": "2024-05-01T12:00:00Z"},
+     {"transaction_id": "o1", "value": "5.00", "subtotal": "4"}),
+    ("pos", "orders", {"receipt_number": "r1", "amount": 5, "created_at": "2024-05-01T12:00:00Z"}, {"transaction_id": "r1", "value": "5"}),
+    ("pos", "orders", {"check_number": "c1", "total_amount": "5", "date": "2024-05-01"}, {"transaction_id": "c1", "value": "5"}),
+    ("thanx_purchases", "purchases", {"PURCHASE_ID": "1", "USER_ID": "u", "SETTLEMENT_AMOUNT": "9.99", "AUTHORIZATION_AMOUNT": "8", "PURCHASED_AT": "2024-05-01T12:00:00Z", "LOCATION_ID": "l"},
+     {"transaction_id": "1", "user_id": "u", "value": "9.99", "timestamp": "2024-05-01T12:00:00.000000Z", "location_id": "l"}),
+    ("thanx_purchases", "purchases", {"PURCHASE_ID": "1", "SETTLEMENT_AMOUNT": None, "AUTHORIZATION_AMOUNT": "8", "PURCHASED_AT": "2024-05-01T12:00:00Z"}, {"value": "8"}),
+    ("olo", "orders", {"id": 1, "order_number": "n", "total": 12.5, "subtotal": 11, "created_at": "2024-05-01T11:00:00Z", "completed_at": None, "customer_email": "a@b.example", "items": [{"quantity": 2}, {"quantity": 1}]},
+     {"transaction_id": "1", "value": "12.5", "subtotal": "11", "quantity": "3", "timestamp": "2024-05-01T11:00:00.000000Z"}),
+    ("olo", "orders", {"id": 1, "total": 1, "created_at": "2024-05-01", "status": "Cancelled"}, None),
+    ("crm", "deals", {"Id": "006", "Amount": 100.0, "CloseDate": "2024-03-01", "CreatedDate": "2024-01-02", "IsWon": True, "AccountId": "001"},
+     {"transaction_id": "006", "value": "100.0", "timestamp": "2024-03-01T00:00:00.000000Z", "user_id": "001", "conversion_type": "purchase"}),
+    ("crm", "deals", {"Id": "006", "Amount": 100.0, "CloseDate": "2024-03-01", "IsWon": False}, None),
+    ("crm", "deals", {"id": "7", "properties": {"amount": "50", "closedate": "2024-03-01T00:00:00Z", "dealstage": "closedwon"}}, {"value": "50"}),
+    ("crm", "deals", {"id": "8", "Amount": 1, "Closing_Date": "2024-03-01", "Stage": "Closed Won"}, {"transaction_id": "8"}),
+    ("crm", "leads", {"Id": "00Q", "CreatedDate": "2024-01-02T00:00:00.000+0000", "Status": "Open"}, {"conversion_type": "lead", "value": "0", "transaction_id": "00Q"}),
+    ("crm", "contacts", {"contact_id": "c1", "first_name": "Ada", "email": "a@b.example", "birth_date": "1815-12-10", "zip": "01234", "state": "NY"},
+     {"source_record_id": "c1", "first_name": "Ada", "birth_date": "1815-12-10", "postal_code": "01234", "region": "NY"}),
+    ("loyalty", "members", {"user_id": "u", "zip_code": "01234"}, {"loyalty_id": "u", "postal_code": "01234"}),
+    ("loyalty", "purchases", {"purchase_id": "p", "user_id": "u", "amount": "3", "created_at": "2024-05-01"}, {"transaction_id": "p", "user_id": "u"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("preset", "stream", "given", "expected"), SAMPLES, ids=lambda value: value if isinstance(value, str) else None
+)
+def test_shipped_presets_map_their_sources(
+    preset: str, stream: str, given: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    (source,) = sources.read([{"preset": preset}])
+    rule = next(rule for rule in source.preset.streams if rule.name == stream)
+    target = Target("acme", source, rule, stream)
+    columns = [*given, "status", "Stage", "dealstage", "IsWon", "properties", "closedate", "amount"]
+    row = compile_row(target, {"properties": {name: {} for name in columns}})(msgspec.Raw(json.dumps(given).encode()))
+    if expected is None:
+        assert row is None
+    else:
+        found = json.loads(row or b"{}")
+        assert {name: found.get(name) for name in expected} == expected
+        assert not target.bad_values
