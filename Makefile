@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
 
-.PHONY: demo test lint quality chaos bench lock clean
+.PHONY: demo test lint quality chaos bench docs lock clean
 
 demo: .venv/.core
 	@$(RUN)/growthnav demo
@@ -26,6 +26,10 @@ chaos: .venv/.dev
 
 bench: .venv/.dev
 	$(RUN)/python bench/record.py
+
+# Settings tables, stream tables and presets in the docs come from the program.
+docs: .venv/.dev
+	$(RUN)/python docs/build.py
 
 # The lock files carry versions and hashes, no download addresses: any index that serves the same files will do.
 lock: $(UV)

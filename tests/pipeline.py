@@ -1,0 +1,167 @@
+"""The whole pipe as four real processes, with a pump between them that can kill any one at a chosen message."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+from support import BIN
+
+STAGES = ("tap-csv", "map-conversions", "resolve-identity", "target-duckdb")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Kill `stage` with -9 once `states` STATE lines and then `records` more RECORD lines went into it.
+
+    The tap has no input; it is killed by what came out of it.
+    """
+
+    stage: str
+    states: int
+    records: int = 0
+
+
+@dataclass
+class Run:
+    """One run of the pipe."""
+
+    codes: dict[str, int]
+    state: dict[str, Any] | None
+    log: str
+
+
+@dataclass
+class Pipeline:
+    """A tenant's four configs in one directory."""
+
+    home: Path
+    tap: dict[str, Any]
+    sources: list[dict[str, Any]]
+    tenant: str = "acme"
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        """The tenant's warehouse."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def schema(self) -> str:
+        """The schema its tables are in."""
+        return f"growthnav_{self.tenant}"
+
+    def configs(self) -> dict[str, dict[str, Any]]:
+        """Config by executable."""
+        made: dict[str, dict[str, Any]] = {
+            "tap-csv": self.tap,
+            "map-conversions": {"tenant": self.tenant, "sources": self.sources},
+            "resolve-identity": {"tenant": self.tenant, "store": str(self.home / "identity.sqlite")},
+            "target-duckdb": {"filepath": str(self.database), "schema": self.schema},
+        }
+        return {stage: made[stage] | self.settings.get(stage, {}) for stage in STAGES}
+
+    def commands(self, state: dict[str, Any] | None = None) -> list[list[str]]:
+        """The four command lines; `state` is what the last run left."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        result = []
+        for stage, config in self.configs().items():
+            path = self.home / f"{stage}.json"
+            path.write_text(json.dumps(config))
+            result.append([str(BIN / stage), "--config", str(path)])
+        if state is not None:
+            path = self.home / "state.json"
+            path.write_text(json.dumps(state))
+            result[0] += ["--state", str(path)]
+        return result
+
+    def run(self, state: dict[str, Any] | None = None, kill: Kill | None = None) -> Run:
+        """Run all four to their end."""
+        commands = self.commands(state)
+        log = self.home / "log.txt"
+        with log.open("wb") as errors:
+            processes: list[subprocess.Popen[bytes]] = []
+            for number, command in enumerate(commands):
+                source = subprocess.PIPE if number else subprocess.DEVNULL
+                processes.append(subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=errors))
+            threads = [
+                threading.Thread(target=_pump, args=(number, processes, kill)) for number in range(len(processes) - 1)
+            ]
+            for thread in threads:
+                thread.start()
+            last = processes[-1].stdout
+            assert last is not None
+            states = [json.loads(line) for line in last.read().splitlines()]
+            for thread in threads:
+                thread.join()
+            codes = {stage: process.wait() for stage, process in zip(STAGES, processes, strict=True)}
+            for process in processes:
+                if process.stdout:
+                    process.stdout.close()
+        return Run(codes, states[-1] if states else state, log.read_text(errors="replace"))
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every table's rows, sorted; what names the run itself is left out."""
+        if not self.database.exists():
+            return {}
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return {name: _rows(connection, f'"{self.schema}"."{name}"') for name in _names(connection, self.schema)}
+
+
+def _names(connection: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? ORDER BY 1", [schema]
+    ).fetchall()
+    return [name for (name,) in found]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, ...]]:
+    names = [name for name, *_ in connection.execute(f"DESCRIBE {table}").fetchall()]
+    kept = ", ".join(f'"{name}"::VARCHAR' for name in sorted(names) if name not in {"run_id", "position"})
+    return sorted(connection.execute(f"SELECT {kept} FROM {table}").fetchall(), key=repr)
+
+
+def _pump(number: int, processes: list[subprocess.Popen[bytes]], kill: Kill | None) -> None:
+    """Hand lines from process `number` to the next, and kill when the moment has come."""
+    reader, writer = processes[number].stdout, processes[number + 1].stdin
+    assert reader is not None
+    assert writer is not None
+    victim = None
+    if kill is not None:
+        at = STAGES.index(kill.stage)
+        victim = processes[at] if number == max(at - 1, 0) else None
+    states = records = 0
+    for line in reader:
+        states += line.startswith((b'{"type":"STATE"', b'{"type": "STATE"'))
+        if kill is not None and states >= kill.states:
+            records += line.startswith((b'{"type":"RECORD"', b'{"type": "RECORD"'))
+        if not _hand_over(writer, line):
+            break
+        if victim is not None and kill is not None and states >= kill.states and records >= kill.records:
+            victim.kill()
+            victim = None
+    processes[number].stdout = None
+    reader.close()
+    _close(writer)
+    processes[number + 1].stdin = None
+
+
+def _hand_over(writer: IO[bytes], line: bytes) -> bool:
+    try:
+        writer.write(line)
+        writer.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _close(writer: IO[bytes]) -> None:
+    try:
+        writer.close()
+    except BrokenPipeError:
+        return

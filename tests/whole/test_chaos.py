@@ -1,0 +1,116 @@
+"""Promise one: kill any process at any moment, run again, and the stored rows equal an unbroken run's."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from pipeline import STAGES, Kill, Pipeline
+
+ROWS = 600
+STATE_ROWS = 100
+TRIALS = int(os.environ.get("CHAOS_TRIALS", "2"))
+
+pytestmark = pytest.mark.chaos
+
+
+def write_orders(path: Path) -> None:
+    """Orders whose people come together bit by bit: by e-mail, by phone, and late by both."""
+    draw = random.Random(3)
+    lines = ["id,total,created_at,customer_id,customer_email,customer_phone"]
+    for number in range(ROWS):
+        person = draw.randrange(ROWS // 4)
+        known = draw.sample(["user", "mail", "phone"], draw.randrange(1, 4))
+        lines.append(
+            ",".join(
+                [
+                    f"o{number}",
+                    f"{draw.randrange(1, 9999) / 100:.2f}" if number % 97 else "free",
+                    f"2024-05-{number % 28 + 1:02d}T10:00:00Z",
+                    f"u{person}" if "user" in known else "",
+                    f"p{person // 2}@mail.example" if "mail" in known else "",
+                    f"+1212555{person // 3 + 1000:04d}" if "phone" in known else "",
+                ]
+            )
+        )
+    path.write_text("\n".join(lines) + "\n")
+
+
+def pipeline(home: Path) -> Pipeline:
+    home.mkdir()
+    for number in range(2):
+        write_orders(home / f"orders_{number}.csv")
+    return Pipeline(
+        home,
+        {
+            "streams": [{"stream": "orders", "path": str(home / "orders_*.csv"), "key_properties": ["id"]}],
+            "state_rows": STATE_ROWS,
+        },
+        [{"preset": "olo"}],
+        settings={
+            "map-conversions": {"min_rejects": 100},
+            "target-duckdb": {"batch_size_rows": STATE_ROWS},
+            "resolve-identity": {"key": "ab" * 32},
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    whole = pipeline(tmp_path_factory.mktemp("unbroken") / "home")
+    run = whole.run()
+    assert set(run.codes.values()) == {0}, run.log
+    assert len(whole.tables()["conversions"]) == ROWS - 7
+    assert len(whole.tables()["rejects"]) == 7
+    assert whole.tables()["identity_merges"]
+    return whole
+
+
+def moments(stage: str) -> list[Kill]:
+    """Each STATE boundary and a point between, thinned to the number of trials."""
+    every = [Kill(stage, states, records) for states in range(8) for records in (0, STATE_ROWS // 2)]
+    return random.Random(stage).sample(every, min(len(every), TRIALS))
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [kill for stage in STAGES for kill in moments(stage)],
+    ids=lambda kill: f"{kill.stage}-{kill.states}-{kill.records}",
+)
+def test_a_killed_process_costs_nothing_but_time(tmp_path: Path, unbroken: Pipeline, kill: Kill) -> None:
+    whole = pipeline(tmp_path / "home")
+    first = whole.run(kill=kill)
+    before = {name: len(rows) for name, rows in whole.tables().items()}
+    again = whole.run(first.state)
+    assert set(again.codes.values()) == {0}, again.log
+    after, expected = whole.tables(), unbroken.tables()
+    assert {name: len(rows) for name, rows in after.items()} == {name: len(rows) for name, rows in expected.items()}, (
+        before
+    )
+    for name in ("conversions", "rejects"):
+        assert [without_person(row) for row in after[name]] == [without_person(row) for row in expected[name]]
+    assert people(whole) == people(unbroken)
+
+
+def without_person(row: tuple[object, ...]) -> tuple[object, ...]:
+    """Person ids may differ after a broken run (another record may found the person); who is together may not."""
+    return tuple(value for value in row if not str(value).startswith("p_"))
+
+
+def people(whole: Pipeline) -> set[frozenset[str]]:
+    """Who is one person: sets of transaction ids."""
+    import duckdb
+
+    sql = f"""
+        WITH RECURSIVE current AS (
+            SELECT DISTINCT global_customer_id AS id, global_customer_id AS now FROM {whole.schema}.conversions
+            UNION
+            SELECT current.id, merges.to_id FROM current JOIN {whole.schema}.identity_merges AS merges ON merges.from_id = current.now
+        ),
+        root AS (SELECT id, now FROM current WHERE now NOT IN (SELECT from_id FROM {whole.schema}.identity_merges))
+        SELECT list(transaction_id) FROM {whole.schema}.conversions JOIN root ON root.id = global_customer_id GROUP BY now
+    """
+    with duckdb.connect(str(whole.database), read_only=True) as connection:
+        return {frozenset(ids) for (ids,) in connection.execute(sql).fetchall()}
