@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 30
 """For plugins to let go of what they hold after a signal, before they are killed."""
 
-DRAIN_SECONDS = 10
+DRAIN_SECONDS = 5
 """For plugins to come to their end by themselves after Meltano was killed: they see the end of their input."""
 
 _POLL_SECONDS = 0.05
@@ -70,11 +70,10 @@ class Child:
         code = self._process.wait()
         if self._killer:
             self._killer.cancel()
-        for last_resort in (None, signal.SIGTERM, signal.SIGKILL):
-            if last_resort:
-                _signal_group(self.group, last_resort)
-            if wait_for_group(self.group, DRAIN_SECONDS):
-                break
+        if not wait_for_group(self.group, DRAIN_SECONDS):
+            _signal_group(self.group, signal.SIGTERM)
+            if not wait_for_group(self.group, GRACE_SECONDS):
+                self.kill()
         return code
 
 

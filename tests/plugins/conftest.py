@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.started: list[subprocess.Popen[str]] = []
         (root / "bin").mkdir()
         (root / "tenants").mkdir()
         (root / "meltano.yml").write_text(WIRING)
@@ -109,8 +110,8 @@ class Project:
         return {name: value for name, value in os.environ.items() if not name.startswith(drop)} | extra
 
     def start(self, *arguments: str, command: Path = GROWTHNAV, **extra: str) -> subprocess.Popen[str]:
-        """Start a command in the project."""
-        return subprocess.Popen(
+        """Start a command in the project; a test that fails in the middle leaves nothing running."""
+        process = subprocess.Popen(
             [str(command), *arguments],
             cwd=self.root,
             env=self.environment(**extra),
@@ -118,11 +119,13 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def call(self, *arguments: str, command: Path = GROWTHNAV, **extra: str) -> Ended:
         """Run a command in the project to its end."""
-        with self.start(*arguments, command=command, **extra) as process:
-            out, err = process.communicate(timeout=120)
+        process = self.start(*arguments, command=command, **extra)
+        out, err = process.communicate(timeout=120)
         return Ended(process.returncode, out, err)
 
     def rows(self, tenant: str) -> list[dict[str, Any]]:
@@ -150,8 +153,12 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path) -> Iterator[Project]:
+    project = Project(tmp_path)
+    yield project
+    for process in project.started:
+        for number in [process.pid, *family(process.pid)] if process.poll() is None else []:
+            kill(number)
 
 
 @pytest.fixture(scope="session")
@@ -175,10 +182,13 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
     return value
 
 
-def children(process: int) -> list[int]:
-    """Processes that a process has started and that live."""
-    text = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return [int(number) for number in text.split()]
+def family(process: int) -> list[int]:
+    """All living processes below a process."""
+    try:
+        text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [found for child in map(int, text.split()) for found in (child, *family(child))]
 
 
 def kill(process: int, number: signal.Signals = signal.SIGKILL) -> None:
