@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 DEBUG_VARIABLE = "GROWTHNAV_DEBUG"
 """Set to 1, an unexpected error prints its traceback (which may show values: never in production)."""
+
+
+_GC_THRESHOLD = 100_000
+"""Container objects between two searches for cycles: records make many short-lived lists and no cycles."""
 
 
 def run(name: str, command: Callable[[], object]) -> NoReturn:
@@ -51,6 +56,8 @@ def run(name: str, command: Callable[[], object]) -> NoReturn:
 
 def plugin(cls: type) -> NoReturn:
     """Run a Singer SDK plugin class as an executable."""
+    gc.freeze()  # what the imports made stays for good
+    gc.set_threshold(_GC_THRESHOLD)
     command = cls.cli  # type: ignore[attr-defined]
     run(cls.name, lambda: command.main(standalone_mode=False))  # type: ignore[attr-defined]
 

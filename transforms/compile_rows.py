@@ -25,6 +25,9 @@ from pipe.streams import CONVERSIONS, Kind
 from transforms import convert
 from transforms.rules import Candidate, Condition, FieldRule, FragmentRule, Join, Path, Source, StreamRule
 
+_TEXT = "(v.strip() or None) if v.__class__ is str else text(v)"
+"""`convert.text`, without a call for what is text already."""
+
 _UNUSUAL = re.compile(r'[\\"\x00-\x1f]')
 """Characters a struct's field name cannot have; a stream with such names is decoded to a dict."""
 
@@ -143,13 +146,18 @@ class _Compiler:
             self.names[converter] = amount_parser(rule.unit, rule.number_format)
             currency = "o_currency" if name in _MONEY | {"refund_amount"} and "currency" in self.outputs else "None"
             call = f"{converter}(v, {currency})"
+        elif kind is Kind.STRING and not rule.values:
+            call = _TEXT
         else:
             self.names[converter] = convert.converter(kind, rule, self.target.source.zone)
             call = f"{converter}(v)"
         if name == "currency":
             call = f"upper({call})"
             self.names["upper"] = _upper
-        self._guarded(f"{variable} = {call}", variable, name, strict=required or self.target.reject_bad_values)
+        if call is _TEXT:
+            self.lines.append(f"{variable} = {call}")  # anything is text
+        else:
+            self._guarded(f"{variable} = {call}", variable, name, strict=required or self.target.reject_bad_values)
         if rule.default is not None:
             default = f"d_{name}"
             self._bind(default, _canonical(name, kind, rule, self.target.source.zone))
@@ -209,7 +217,7 @@ class _Compiler:
                 continue
             self._first(found)
             self.lines += [
-                "v = text(v)",
+                f"v = {_TEXT}",
                 "if v is not None:",
                 f"    fragments.append(Fragment({fragment.type!r}, v, {connector!r}, {fragment.confidence!r}))",
             ]
