@@ -102,6 +102,7 @@ def test_run_makes_the_tables_and_counts_them(project: Path) -> None:
     assert done.exit_code == 0, done.output
     assert [line.split() for line in done.output.splitlines()] == [
         ["person_current", "0", "rows"],
+        ["person_sources", "23,570", "rows"],
         ["rfm_purchases", "69,659", "rows"],
         ["rfm_users", "23,570", "rows"],
         ["rfm_people", "23,570", "rows"],
