@@ -14,12 +14,12 @@ from pipe.errors import EXIT_FAILED, KIND_BY_EXIT_CODE
 from plugins.project import suggestion
 
 COMMANDS = {
-    "demo": "plugins.demo:command",
-    "run": "plugins.run:command",
-    "tenants": "plugins.tenants:command",
-    "models": "plugins.models_command:models",
+    "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
+    "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
+    "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
+    "tenants": ("plugins.tenants:command", "List the tenants, their schedules and their last run."),
 }
-"""In the order of the help; each is loaded when it is asked for."""
+"""Where each command is, and its line in the help: so the help need not load them (a test keeps the lines true)."""
 
 
 class Commands(click.Group):
@@ -33,10 +33,15 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         found = getattr(importlib.import_module(module), attribute)
         assert isinstance(found, click.Command)  # noqa: S101  the table above is ours
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

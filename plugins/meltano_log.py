@@ -114,12 +114,12 @@ class RunLog:
         elif event.level in {"error", "critical"}:
             self.meltano_errors.append(event.text)
 
-    def total(self, metric: str, role: str | None = None) -> int:
-        """Sum of a count over all streams, of all plugins or of those in one role."""
+    def total(self, metric: str, role: str | None = None, *, beside: str | None = None) -> int:
+        """Sum of a count over all streams, of all plugins, or of those in one role or with the count `beside` too."""
         return sum(
             sum(metrics[metric].values())
             for plugin, metrics in self.counts.items()
-            if metric in metrics and role in {None, self.roles[plugin]}
+            if metric in metrics and role in {None, self.roles[plugin]} and beside in {None, *metrics}
         )
 
     def has(self, metric: str, role: str) -> bool:

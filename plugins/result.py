@@ -58,6 +58,10 @@ class RunResult:
         """Ready for JSON."""
         return asdict(self)
 
+    def count_of(self, metric: str) -> int:
+        """Sum of a count over all stages and streams."""
+        return sum(sum(counts.get(metric, {}).values()) for counts in self.stages.values())
+
     def count(self, log: RunLog) -> None:
         """Take the counts from the log."""
         mapped = log.has("fetched_count", MAPPER)
@@ -65,7 +69,8 @@ class RunResult:
         self.records_normalized = log.total("mapped_count", MAPPER)
         self.records_filtered = log.total("filtered_count", MAPPER)
         self.records_failed = log.total("reject_count")
-        self.records_rejected = self.records_failed - log.total("reject_count", LOADER)
+        self.records_rejected = log.total("reject_count", EXTRACTOR) + log.total("reject_count", beside="fetched_count")
+        self.records_fetched += log.total("reject_count", EXTRACTOR)
         self.records_loaded = log.total("record_count", LOADER)
         self.api_calls = log.total("http_request_count")
         self.skipped_streams = log.total("skipped_stream_count")
