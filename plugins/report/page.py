@@ -6,9 +6,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from plugins.files import keep
-from plugins.report import charts, text
+from plugins.report import revenue, text
 from plugins.report.figures import MONTHS, TOP, Figures, read
+from plugins.report.heat import heat_map
 from plugins.report.markup import Markup, join, tag
+from plugins.report.sources import source_bars
+from plugins.report.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,13 +72,13 @@ def _header(figures: Figures, title: str) -> Markup:
 def _tiles(figures: Figures) -> Markup:
     each = figures.revenue / figures.purchases if figures.purchases else figures.revenue
     nobody = f", {text.number(figures.purchases_of_nobody)} by unknown people" if figures.purchases_of_nobody else ""
-    revenue = text.money(figures.revenue, figures.currency)
+    total = text.money(figures.revenue, figures.currency)
     bought = "all" if figures.buyers == figures.people else f"{text.number(figures.buyers)} of them"
     return tag(
         "section",
         _tile("people", "People", text.number(figures.people), f"{bought} have bought"),
         _tile("purchases", "Purchases", text.number(figures.purchases), f"from {_sources(figures)}{nobody}"),
-        _tile("revenue", "Revenue", revenue, f"{text.money(each, figures.currency)} a purchase"),
+        _tile("revenue", "Revenue", total, f"{text.money(each, figures.currency)} a purchase"),
         _tile(
             "repeat",
             "Repeat rate",
@@ -102,24 +105,24 @@ def _tile(name: str, label: str, value: str, note: str) -> Markup:
 
 
 def _cards(figures: Figures, extra: Mapping[str, Any]) -> list[Markup]:
-    data = charts.monthly(figures)
+    data = revenue.monthly(figures)
     newest = f"The newest {MONTHS} months. " if len(data.months) == MONTHS else ""
     cards = [
         _card(
             "Revenue by month and source",
             f"{newest}Point at a bar for its amount.",
-            charts.revenue_chart(data, figures.currency),
+            revenue.chart(data, figures.currency),
             wide=True,
         ),
         _card(
             "Who buys how often, and when last",
             "The best customers are top left; the ones to win back, top right.",
-            charts.heat_map(figures),
+            heat_map(figures),
         ),
         _card(
             "Sources that know a person",
             "Records of several systems, resolved to one person.",
-            charts.source_bars(figures),
+            source_bars(figures),
         ),
     ]
     if _MEASURES.keys() & extra.keys():
@@ -165,7 +168,7 @@ def _top(figures: Figures) -> Markup:
         for rank, customer in enumerate(figures.top, 1)
     ]
     head = ["#", "Person", "Revenue", "Purchases", "First", "Last", "Sources"]
-    return charts.table("Customers with the most revenue", head, rows, text_columns=2)
+    return table("Customers with the most revenue", head, rows, text_columns=2)
 
 
 def _footer(extra: Mapping[str, Any]) -> Markup:

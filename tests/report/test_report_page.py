@@ -11,8 +11,9 @@ import pytest
 
 from pipe.errors import ConfigurationError
 from plugins.report import write_page
-from plugins.report.charts import shade_steps, ticks
+from plugins.report.heat import shade_steps
 from plugins.report.markup import Markup, join, tag
+from plugins.report.revenue import ticks
 from plugins.report.text import count, day, money, percent, short_money
 from tests.warehouses import make, merge, purchase
 from transforms.models import runner

@@ -1,4 +1,4 @@
-"""The pictures of the page. Each is readable without seeing colours: as a table, or with one beside it."""
+"""Revenue by month and source: stacked bars for a wide and for a narrow screen, and the same as a table."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from plugins.report import text
-from plugins.report.figures import FREQUENCIES, RECENCIES
 from plugins.report.markup import Markup, join, tag
+from plugins.report.tables import key, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from plugins.report.figures import Figures
 
 SERIES = 6
 """Colours there are; sources beyond share the last one."""
 OTHERS = "other sources"
-SHADE_QUANTILES = (0.25, 0.5, 0.75, 0.93)
-"""Where one shade of the heat map gives way to the next; there is one more for the fields below all of them."""
 
 
 @dataclass(frozen=True)
@@ -39,62 +35,6 @@ class Frame:
 
 WIDE, NARROW = Frame(1040, 300, left=54, labels=24), Frame(340, 240, left=46, labels=6)
 WIDEST_BAR = 60
-
-
-def heat_map(figures: Figures) -> Markup:
-    """People by number of purchases (down) and time since the last one (across), with its legend."""
-    steps = shade_steps([people for people, _ in figures.grid.values()])
-    since = f"Last purchase before {text.day(figures.end)}" if figures.end else "Last purchase"
-    head = [
-        tag("tr", tag("td"), tag("th", since, colspan=len(RECENCIES), scope="colgroup")),
-        tag("tr", tag("th", "Purchases", scope="col"), *(tag("th", label, scope="col") for _, label in RECENCIES)),
-    ]
-    rows = [
-        tag(
-            "tr",
-            tag("th", label, scope="row"),
-            *(_cell(figures, row, column, steps) for column in range(len(RECENCIES))),
-        )
-        for row, (_, label) in reversed(list(enumerate(FREQUENCIES)))
-    ]
-    caption = tag("caption", "People by number of purchases and time since the last one", class_="hidden")
-    grid = tag("table", caption, tag("thead", *head), tag("tbody", *rows), class_="heat")
-    return join(tag("div", grid, class_="scroll", tabindex=0), _heat_legend(steps))
-
-
-def _cell(figures: Figures, row: int, column: int, steps: Sequence[int]) -> Markup:
-    people, revenue = figures.grid.get((row, column), (0, Decimal(0)))
-    shade = sum(people >= step for step in steps)
-    share = text.percent(people / figures.buyers) if figures.buyers else "0%"
-    tooltip = f"{text.count(people, 'person', 'people')}, {share} of buyers, {text.money(revenue, figures.currency)}"
-    return tag("td", text.number(people) if people else "·", class_=f"shade{shade}", title=tooltip)
-
-
-def shade_steps(fields: Sequence[int]) -> list[int]:
-    """Fewest people of each shade: round numbers near the quantiles, so that one huge field leaves the others apart."""
-    ordered = sorted(fields)
-    quantiles = [ordered[int(len(ordered) * share)] for share in SHADE_QUANTILES] if ordered else []
-    return sorted({1, *(_round_down(people) for people in quantiles)})
-
-
-def _round_down(people: int) -> int:
-    """The next lower number out of 1, 2, 3, 5, 10, 20, 30, 50, ..."""
-    size: int = 10 ** (len(str(people)) - 1)
-    return max(factor * size for factor in (1, 2, 3, 5) if factor * size <= people)
-
-
-def _heat_legend(steps: Sequence[int]) -> Markup:
-    ends = [*(step - 1 for step in steps[1:]), None]
-    labels = [
-        f"{step:,} or more" if end is None else f"{step:,}" if step == end else f"{step:,} to {end:,}"
-        for step, end in zip(steps, ends, strict=True)
-    ]
-    items = [_key(f"shade{index}", label) for index, label in enumerate(labels, 1)]
-    return tag("ul", tag("li", "People:"), *items, class_="legend")
-
-
-def _key(class_: str, label: str) -> Markup:
-    return tag("li", tag("span", class_=f"key {class_}", aria_hidden="true"), label)
 
 
 @dataclass(frozen=True)
@@ -130,11 +70,11 @@ def _every_month(first: str, last: str) -> list[str]:
     return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(start, end + 1)]
 
 
-def revenue_chart(data: Monthly, currency: str) -> Markup:
+def chart(data: Monthly, currency: str) -> Markup:
     """Stacked bars, once for a wide and once for a narrow screen, with legend and table."""
     if not data.months:
         return tag("p", "No purchases yet.", class_="note")
-    legend = tag("ul", *(_key(f"series{index}", source) for index, source in enumerate(data.sources)), class_="legend")
+    legend = tag("ul", *(key(f"series{index}", source) for index, source in enumerate(data.sources)), class_="legend")
     return join(
         legend,
         tag("div", _bars(data, currency, WIDE), class_="wide"),
@@ -224,65 +164,3 @@ def _month_table(data: Monthly, currency: str) -> Markup:
     ]
     head = ["Month", *data.sources, *(["Total"] if several else [])]
     return tag("details", tag("summary", "As a table"), table("Revenue by month and source", head, rows))
-
-
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> Markup:
-    """A table of text; the first `text_columns` are flush left, the numbers behind them flush right."""
-
-    def line(cells: Sequence[str], element: str) -> Markup:
-        first = "th" if element == "th" else "td"
-        return tag(
-            "tr",
-            *(
-                tag(
-                    first if index else "th",
-                    cell,
-                    class_=None if index < text_columns else "n",
-                    scope=_scope(index, element),
-                )
-                for index, cell in enumerate(cells)
-            ),
-        )
-
-    return tag(
-        "div",
-        tag(
-            "table",
-            tag("caption", caption, class_="hidden"),
-            tag("thead", line(head, "th")),
-            tag("tbody", *(line(row, "td") for row in rows)),
-        ),
-        class_="scroll",
-        tabindex=0,
-    )
-
-
-def _scope(index: int, element: str) -> str | None:
-    if element == "th":
-        return "col"
-    return None if index else "row"
-
-
-def source_bars(figures: Figures) -> Markup:
-    """People by number of sources, and which sources they are."""
-    most = max(figures.by_source_count.values(), default=1)
-    rows = [
-        tag(
-            "tr",
-            tag("th", text.count(sources, "source", "sources"), scope="row"),
-            tag("td", tag("div", class_="bar series0", style=f"width:{people / most * 100:.1f}%"), class_="fill"),
-            tag("td", text.number(people), class_="n"),
-            tag("td", text.percent(people / figures.people), class_="n muted"),
-        )
-        for sources, people in sorted(figures.by_source_count.items())
-    ]
-    caption = tag("caption", "People by number of sources that know them", class_="hidden")
-    which = [
-        [" + ".join(sources), text.number(people), text.percent(people / figures.people)]
-        for sources, people in figures.by_sources.items()
-    ]
-    return join(
-        tag("table", caption, tag("tbody", *rows), class_="bars"),
-        tag("h3", "Which sources"),
-        table("People by the sources that know them", ["Sources", "People", "Share"], which),
-    )
