@@ -1,0 +1,1 @@
+"""Taps: one module or small package a source, over the bases in `taps.base`."""

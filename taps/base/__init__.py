@@ -1,0 +1,1 @@
+"""What the taps share: checked settings, block writing of records, and the bases for files."""

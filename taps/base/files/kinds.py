@@ -1,0 +1,202 @@
+"""Types a column can have: the JSON schema of each, and what becomes of a value.
+
+Decimals leave as text in the format `x-singer.decimal`, like those of the canonical streams: no step can round them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipe import messages, money, times
+from pipe.errors import SkippableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Convert = Callable[[Any], Any]
+"""A text (or a JSON value) to what is sent, None for no value; raises `SkippableError`."""
+
+STRING, INTEGER, NUMBER, DECIMAL = "string", "integer", "number", "decimal"
+BOOLEAN, DATE, DATETIME = "boolean", "date", "datetime"
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    STRING: {"type": ["string", "null"]},
+    INTEGER: {"type": ["integer", "null"]},
+    NUMBER: {"type": ["number", "null"]},
+    DECIMAL: {"type": ["string", "null"], "format": "x-singer.decimal"},
+    BOOLEAN: {"type": ["boolean", "null"]},
+    DATE: {"type": ["string", "null"], "format": "date"},
+    DATETIME: {"type": ["string", "null"], "format": "date-time"},
+}
+"""Kind -> JSON schema of a property of that kind."""
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
+_INT64 = 2**63
+_WHOLE = re.compile(r"[+-]?\d+(\.0+)?", re.ASCII)
+_SCIENTIFIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d{1,3}", re.ASCII)
+_SWAP = str.maketrans(",.", ".,")
+_PLAIN_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,28})(\.\d{1,9})?", re.ASCII)
+
+# What inference takes for a number: nothing that would lose a leading zero, a sign or a digit of a long id.
+_PATTERNS = {
+    INTEGER: re.compile(r"0|-?[1-9]\d{0,14}", re.ASCII),
+    DECIMAL: re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,9})?", re.ASCII),
+    BOOLEAN: re.compile(r"true|false", re.IGNORECASE | re.ASCII),
+    DATE: re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
+    DATETIME: re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How texts are read: decimal mark, time zone of times without one, and date formats tried in order."""
+
+    decimal: str = "point"
+    timezone: str = "UTC"
+    date_formats: Sequence[str] = ("iso",)
+
+    def converter(self, kind: str) -> Convert | None:
+        """The function for values of `kind`; None where text stays as it is."""
+        if kind == STRING:
+            return None
+        if kind == BOOLEAN:
+            return _boolean
+        if kind in {DATE, DATETIME}:
+            return self._first_fitting(kind)
+        decimal = self._decimal()
+        return {INTEGER: _integer(decimal), NUMBER: _number(decimal, self._pointed), DECIMAL: decimal}[kind]
+
+    def strict_converter(self, kind: str) -> Convert | None:
+        """As `converter`, for a kind that was inferred: takes only what inference itself would take."""
+        convert = self.converter(kind)
+        if convert is None:
+            return None
+        fits = _PATTERNS[DECIMAL if kind == NUMBER else kind].fullmatch
+
+        def strictly(value: Any) -> Any:
+            if not isinstance(value, str) or not fits(self._pointed(value)):
+                raise SkippableError("does not fit the type seen before", rule=kind)
+            return convert(value)
+
+        return strictly
+
+    def infer(self, values: Iterable[str]) -> str:
+        """The narrowest kind that fits every value; `string` for none."""
+        kinds = dict(_PATTERNS)
+        empty = True
+        for value in values:
+            empty = False
+            text = self._pointed(value)
+            kinds = {
+                kind: pattern for kind, pattern in kinds.items() if pattern.fullmatch(text) and self._takes(kind, value)
+            }
+            if not kinds:
+                return STRING
+        return STRING if empty else next(iter(kinds))
+
+    def _takes(self, kind: str, value: str) -> bool:
+        convert = self.converter(kind)
+        try:
+            return convert is None or convert(value) is not None
+        except SkippableError:
+            return False
+
+    def _pointed(self, value: str) -> str:
+        """The number with a decimal point; where the comma is the decimal mark, points become commas."""
+        return value.translate(_SWAP) if self.decimal == "comma" else value
+
+    def _decimal(self) -> Convert:
+        amount = money.amount_parser("major", self.decimal)
+        plain = _PLAIN_DECIMAL.fullmatch
+        pointed = self._pointed
+
+        def decimal(value: str) -> str | None:
+            text = pointed(value)
+            return text if plain(text) else amount(value, None)  # the short way for most
+
+        return decimal
+
+    def _first_fitting(self, kind: str) -> Convert:
+        if kind == DATE:
+            parsers = [times.date_parser(form) for form in self.date_formats]
+        else:
+            parsers = [times.time_parser(form, self.timezone) for form in self.date_formats]
+        if len(parsers) == 1:
+            return parsers[0]
+
+        def first(value: Any) -> str | None:
+            for parser in parsers:
+                try:
+                    return parser(value)
+                except SkippableError:
+                    continue
+            raise SkippableError("has none of the declared date formats", rule=kind)
+
+        return first
+
+
+def kind_of(schema: dict[str, Any]) -> str:
+    """The kind of a property of that JSON schema; `string` for whatever is none of ours."""
+    types = schema.get("type", [])
+    named = [types] if isinstance(types, str) else types
+    for kind in (INTEGER, NUMBER, BOOLEAN):
+        if kind in named:
+            return kind
+    forms = {known.get("format"): kind for kind, known in SCHEMAS.items()}
+    return forms.get(schema.get("format"), STRING) if schema.get("format") else STRING
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as the text a declared type is read from."""
+    return value if isinstance(value, str) else messages.encode(value).decode()
+
+
+def _integer(decimal: Convert) -> Convert:
+    def integer(value: str) -> int | None:
+        if not _WHOLE.fullmatch(value):
+            value = decimal(value) or ""
+            if not value:
+                return None
+            if not _WHOLE.fullmatch(value):
+                raise SkippableError("is not a whole number", rule=INTEGER)
+        number = int(value.partition(".")[0])
+        if not -_INT64 <= number < _INT64:
+            raise SkippableError("does not fit an integer of 64 bits: declare it string or decimal", rule=INTEGER)
+        return number
+
+    return integer
+
+
+def _number(decimal: Convert, pointed: Callable[[str], str]) -> Convert:
+    def number(value: str) -> float | None:
+        try:
+            text = decimal(value)
+        except SkippableError:
+            text = pointed(value).strip()
+            if not _SCIENTIFIC.fullmatch(text):
+                raise SkippableError("is not a number", rule=NUMBER) from None
+        if text is None:
+            return None
+        result = float(text)
+        if not math.isfinite(result):
+            raise SkippableError("is larger than a number of 64 bits", rule=NUMBER)
+        return result
+
+    return number
+
+
+def _boolean(value: str) -> bool | None:
+    text = value.strip().lower()
+    if not text:
+        return None
+    try:
+        return _BOOLEANS[text]
+    except KeyError:
+        raise SkippableError("is neither true nor false", rule=BOOLEAN) from None

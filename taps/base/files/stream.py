@@ -1,0 +1,252 @@
+"""Files as a Singer stream: which are new, their records in blocks, and in STATE what has been read."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
+
+from pipe import metrics, times
+from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError, SkippableError
+from taps.base.files import bookmark, columns, find, kinds, settings, shape
+from taps.base.files.rejected import Rejected
+from taps.base.files.source import opened
+from taps.base.stream import BlockStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from taps.base.files.find import SourceFile
+    from taps.base.files.settings import StreamSettings
+    from taps.base.files.source import Source
+    from taps.base.tap import PipeTap
+
+BLOCK_BYTES = 256 * 1024
+"""Encoded records written at once."""
+
+
+class FileStream(BlockStream):
+    """One stream of the settings: its files, oldest first."""
+
+    def __init__(self, tap: PipeTap, options: StreamSettings) -> None:
+        """Make the stream of `options`; no file is opened yet."""
+        super().__init__(tap, name=options.stream)
+        self.options = options
+        self.state_rows = self.config["state_rows"]
+        self._marked = self.config["add_metadata_columns"]
+        self.primary_keys = options.key_properties or options.keys or [shape.FILE, shape.ROW]
+        self.forced_replication_method = (
+            REPLICATION_FULL_TABLE if options.mode == settings.REPLACE else REPLICATION_INCREMENTAL
+        )
+        self.replication_key = shape.MODIFIED if self._marked and options.mode == settings.APPEND else None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema, found in the files once it is asked for: not at all when a catalog is given."""
+        if self._schema is None:
+            found = columns.discover(self._files(), self.options)
+            found |= columns.marks() if self._marked else {}
+            for key in self.primary_keys:
+                found.setdefault(key, kinds.SCHEMAS[kinds.STRING])
+            self._schema = {"type": "object", "properties": self._with_keys(found)}
+        return self._schema
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The records of all new files, or of the snapshot."""
+        self._rejected = Rejected(self.options, self.logger)
+        yield from self._snapshot() if self.options.mode == settings.REPLACE else self._new_files()
+        metrics.counter("rows_rejected", self._rejected.total, stream=self.name)
+
+    def announce(self, properties: Mapping[str, dict[str, Any]]) -> None:
+        """Send a new SCHEMA when one of `properties` is new or differs from what was sent last."""
+        super().announce(self._with_keys(properties))
+
+    def _new_files(self) -> Iterator[list[bytes]]:
+        """Read the files that are new; one that cannot be read does not keep the others from being read.
+
+        STATE tells of a file once all its rows are out. Files with rejected rows are told of last, if at all: when
+        the run fails for too many of them, the next one reads them again.
+        """
+        incremental = self.replication_method == REPLICATION_INCREMENTAL
+        found = bookmark.load(self.name, self.stream_state) if incremental else bookmark.FilesRead()
+        mark = bookmark.FileBookmark(found, self.options.paths)
+        if mark.path_has_changed:
+            self.logger.warning("path has changed: files no longer named in the state are read again")
+        waiting = {file.name: file for file in mark.unread(self._in_order(self._files()))}
+        doubtful: list[SourceFile] = []
+        failures: list[PipeError] = []
+        for file in list(waiting.values()):
+            try:
+                yield from self._read(file, mark)
+            except PipeError as error:
+                self.logger.error("%s", error)  # noqa: TRY400  the text says it all
+                failures.append(error)
+                mark.drop_progress()
+            else:
+                if self._rejected.by_file[file.name]:
+                    doubtful.append(file)
+                    continue
+                del waiting[file.name]
+                mark.done(file, waiting.values())
+                mark.store(self.stream_state)
+                self.checkpoint(at_end=True)
+        if excess := self._rejected.excess():
+            failures.append(excess)
+            doubtful.clear()
+        for file in doubtful:
+            del waiting[file.name]
+            mark.done(file, waiting.values())
+        mark.store(self.stream_state)
+        self._end(failures)
+
+    def _snapshot(self) -> Iterator[list[bytes]]:
+        """Read the snapshot, then tell the target that it is all there is."""
+        mark = bookmark.load(self.name, self.stream_state)
+        self.version = max(time.time_ns() // 1_000_000, mark.version + 1)
+        files = self._newest(self._in_order(self._files()))
+        for file in files:
+            yield from self._read(file)
+            if file.has_changed():
+                raise RetriableError(f"the file '{file.name}' changed while it was read", stream=self.name)
+        if excess := self._rejected.excess():
+            raise excess
+        if files:
+            self._replace(mark)
+
+    def _replace(self, mark: bookmark.FilesRead) -> None:
+        """Activate the version just read, if nothing speaks against it.
+
+        Raises:
+            DataError: it has too few rows.
+        """
+        rows, allowed = self._rejected.rows, self.options.max_shrink_pct
+        if rows < mark.rows * (1 - allowed / 100) or (not rows and allowed < 100):  # noqa: PLR2004  percent
+            raise DataError(
+                f"the snapshot has {rows} rows, the last one had {mark.rows}: more than max_shrink_pct {allowed} fewer",
+                stream=self.name,
+                remedy="Nothing was deleted. If the snapshot is right, run once with a higher max_shrink_pct",
+            )
+        if self._rejected.total:
+            self.logger.warning(
+                "%d rows of the snapshot were rejected: nothing is deleted this time", self._rejected.total
+            )
+            return
+        self.activate_version()
+        done = bookmark.FilesRead(files_read=bookmark.FORMAT, path=self.options.paths, rows=rows, version=self.version)
+        bookmark.store(done, self.stream_state)
+
+    def _read(self, file: SourceFile, mark: bookmark.FileBookmark | None = None) -> Iterator[list[bytes]]:
+        """The records of one file in blocks; from where an interrupted run left off, if `mark` says so."""
+        skip = mark.rows_read(file) if mark else 0
+        with opened(file, self.options) as source:
+            for block, row in self._encoded(file, source, skip):
+                yield block
+                if mark and not self._rejected.by_file[file.name]:
+                    mark.progress(file, row)
+                    mark.store(self.stream_state)
+                    self.checkpoint()
+        for note in source.notes:
+            self.logger.warning("'%s': %s", file.name, note)
+
+    def _encoded(self, file: SourceFile, source: Source, skip: int) -> Iterator[tuple[list[bytes], int]]:
+        """Blocks of encoded records, and the number of the last data row in each."""
+        if source.objects is None and not source.columns:
+            return  # not even a header
+        shaped = self._shape(file, source)
+        block: list[bytes] = []
+        size, number = 0, skip
+        for number, row in enumerate(islice(source.objects or source.rows, skip, None), skip + 1):
+            try:
+                if isinstance(row, SkippableError):
+                    raise row
+                record = shaped.encode(row, number)
+            except SkippableError as error:
+                self._rejected.add(file, number, error)
+                continue
+            if size >= BLOCK_BYTES or (shaped.news and block):
+                yield block, number - 1
+                block, size = [], 0
+            if shaped.news:
+                self.announce(shaped.news)
+                shaped.news = {}
+            block.append(record)
+            size += len(record)
+        if block:
+            yield block, number
+        self._rejected.rows += number - skip
+
+    def _shape(self, file: SourceFile, source: Source) -> Any:
+        known = {**self.effective_schema["properties"], **self._sent["properties"]}
+        marks = {shape.FILE: file.name, shape.MODIFIED: file.modified_at} if self._marked else {}
+        null_bad = self.options.on_bad_value == settings.NULL
+        frame = shape.Frame(self.is_selected, self.primary_keys, marks, null_bad_values=null_bad)
+        if source.objects is not None:
+            return shape.ObjectShape(known, columns.declared(self.options), frame)
+        table = columns.of_table(source, self.options, known)
+        if absent := sorted(set(self.options.columns) - {column.name for column in table}):
+            self.logger.warning("'%s' has no column %s, although declared", file.name, ", ".join(absent))
+        return shape.TableShape(table, frame)
+
+    def _files(self) -> list[SourceFile]:
+        """The files of `path` that are old enough, oldest first.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        files = find.find(self.options.paths, self.name)
+        if not files and not self.options.allow_missing:
+            raise ConfigurationError(
+                "path matches no file",
+                stream=self.name,
+                remedy="Check it against the working directory, or set allow_missing",
+            )
+        if not self.options.settle_seconds:
+            return files
+        latest = times.to_text(datetime.now(UTC) - timedelta(seconds=self.options.settle_seconds))
+        settled = [file for file in files if file.modified < latest]
+        if len(settled) < len(files):
+            self.logger.info("%d files are left to the next run: they may still be growing", len(files) - len(settled))
+        return settled
+
+    def _in_order(self, files: list[SourceFile]) -> list[SourceFile]:
+        if not self.options.date_from_name:
+            return files
+        return [file for _, file in find.by_name(files, self.options.date_from_name, self.name)]
+
+    def _newest(self, files: list[SourceFile]) -> list[SourceFile]:
+        """The files that make up the snapshot."""
+        if self.options.snapshot == settings.ALL or not files:
+            return files
+        if not self.options.date_from_name:
+            newest = files[-1:]
+        else:
+            dated = find.by_name(files, self.options.date_from_name, self.name)
+            newest = [file for date, file in dated if date == dated[-1][0]]
+        if len(newest) < len(files):
+            self.logger.info(
+                "The snapshot is '%s'; %d older files are left out", newest[-1].name, len(files) - len(newest)
+            )
+        return newest
+
+    def _with_keys(self, properties: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """The properties, those of the key without null: rows without one are rejected."""
+        with_keys = dict(properties)
+        for key in self.primary_keys:
+            if key in with_keys:
+                types = with_keys[key].get("type", "string")
+                kept = [kind for kind in types if kind != "null"] if isinstance(types, list) else types
+                with_keys[key] = {**with_keys[key], "type": kept}
+        return with_keys
+
+    def _end(self, failures: list[PipeError]) -> None:
+        """Send the last STATE, then fail if anything did."""
+        if not failures:
+            return
+        self._write_bookmark()
+        first, others = failures[0], len(failures) - 1
+        if others:
+            first.problem += f" (and {others} more {'error' if others == 1 else 'errors'}, see above)"
+        raise first

@@ -1,0 +1,34 @@
+"""What the readers of all formats give: columns, and rows with an error in the place of each unreadable one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipe.errors import SkippableError
+
+if TYPE_CHECKING:
+    from taps.base.files.kinds import Convert
+
+Row = list[Any]
+"""One cell a column; None for no value."""
+
+Rows = Iterator[Row | SkippableError]
+"""The rows of a table."""
+
+Objects = Iterator[dict[str, Any] | SkippableError]
+"""The records of a format in which each names its own properties."""
+
+
+@dataclass
+class Column:
+    """A column of a table: the JSON schema of its values, and how its cells become them (None: they are values).
+
+    `widens`: the type was inferred; a cell that does not fit makes it a string column from there on.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    convert: Convert | None = None
+    widens: bool = False

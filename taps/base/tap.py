@@ -1,0 +1,127 @@
+"""The tap base: the SDK's `Tap` with checked settings and state, block output, and an orderly end on a signal."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+from singer_sdk import Tap
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+
+from pipe.errors import ConfigurationError, DataError
+from pipe.pump import BlockWriter
+from taps.base import settings
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
+
+
+class PipeTap(Tap):
+    """Base of the taps.
+
+    Stream maps, flattening and SDK batches are not offered: they would put every record through the SDK's own path,
+    and the mapper behind the tap does their work.
+    """
+
+    dynamic_catalog = True
+    message_writer_class = MsgSpecWriter
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    def __init__(self, **arguments: Any) -> None:
+        """Take the SDK's arguments."""
+        self.stopping = 0
+        self.writing = False
+        self.writer = BlockWriter()
+        super().__init__(**arguments)
+
+    def contradictions(self) -> list[str]:
+        """Problems of settings that are each well formed, one sentence each."""
+        return []
+
+    def check_bookmark(self, stream: str, bookmark: dict[str, Any]) -> None:
+        """Raise `DataError` for a bookmark this tap cannot go on from."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take the state of the last run.
+
+        Raises:
+            DataError: it is not a Singer state, or not one of this tap.
+        """
+        bookmarks = state.get("bookmarks", {})
+        if not isinstance(bookmarks, dict) or not all(isinstance(mark, dict) for mark in bookmarks.values()):
+            raise bad_state("its bookmarks are not objects")
+        for stream, bookmark in bookmarks.items():
+            if bookmark:
+                self.check_bookmark(stream, bookmark)
+        super().load_state(state)
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        """Read the files of `--config`."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not a JSON object"
+            raise ConfigurationError(
+                f"the file given with --config cannot be read: {reason or 'it was not found'}",
+                remedy="Give the path of a JSON file, or ENV",
+            ) from None
+
+    @classmethod
+    def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **options: Any) -> None:
+        """Run the tap from the command line."""
+        super().invoke(state=_json(state, "state"), catalog=_json(catalog, "catalog"), **options)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings.
+
+        Raises:
+            ConfigurationError: names every problem at once.
+        """
+        self._config = settings.without_nulls(self._config)
+        found = settings.problems(self._config, self.config_jsonschema) or self.contradictions()
+        if found and raise_errors:
+            raise ConfigurationError("; ".join(found), remedy=f"{self.name} --about describes every setting")
+        return found
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT: finish the block at hand and its STATE; outside a sync, or a second time, end now."""
+        if not self.writing or self.stopping:
+            sys.exit(128 + signum)
+        self.stopping = signum
+
+
+def bad_state(why: str, stream: str | None = None) -> DataError:
+    """The error for a state that must not be read over."""
+    return DataError(
+        f"the state cannot be used: {why}",
+        stream=stream,
+        remedy="Restore the state of the last good run, or run once without state (--full-refresh) to read everything",
+    )
+
+
+def _json(file: IO[str] | None, what: str) -> IO[str] | None:
+    """The file, once it is known to hold a JSON object."""
+    if file is None:
+        return None
+    try:
+        text = file.read()
+        msgspec.json.decode(text, type=dict)
+    except ValueError:
+        if what == "state":
+            raise bad_state("the file is not a JSON object") from None
+        raise DataError(f"the {what} file is not a JSON object", remedy="Write it anew with --discover") from None
+    return io.StringIO(text)

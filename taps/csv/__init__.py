@@ -1,0 +1,1 @@
+"""tap-csv: local CSV, TSV, JSON lines and Parquet files."""
