@@ -105,12 +105,14 @@ def _texts(value: Any) -> list[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    inner = json.dumps(secret)[1:-1]
+    as_json, as_python = json.dumps(secret)[1:-1], repr(secret)[1:-1]
     lines = {line for line in secret.splitlines() if len(line) >= SHORTEST}  # a key file is printed line by line
     return {
         secret,
-        inner,
-        json.dumps(inner)[1:-1],
+        as_python,
+        as_json,
+        json.dumps(as_json)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
         quote(secret, safe=""),
         quote_plus(secret),
         base64.b64encode(secret.encode()).decode(),

@@ -149,7 +149,11 @@ class Project:
     def files_with(self, text: str) -> list[str]:
         """Files the commands wrote that hold `text`."""
         written = [path for top in (".meltano", ".growthnav", ".state", "out") for path in (self.root / top).rglob("*")]
-        return [str(path.relative_to(self.root)) for path in written if path.is_file() and text.encode() in path.read_bytes()]
+        return [
+            str(path.relative_to(self.root))
+            for path in written
+            if path.is_file() and text.encode() in path.read_bytes()
+        ]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
 from conftest import Project, family, kill, wait_for
 
 
@@ -80,6 +81,7 @@ def test_after_kill_9_of_meltano_the_next_run_starts_at_once(project: Project) -
     assert set(range(10)) <= set(project.ids("acme"))
 
 
+@pytest.mark.chaos
 def test_kill_9_of_growthnav_leaves_no_lock_and_no_double_run(project: Project) -> None:
     release = hanging(project, "acme")
     first = project.start("run", "acme")

@@ -13,18 +13,24 @@ CASES: dict[str, dict[str, Any]] = {
     "rejecting": {"mapper": {"rejected": 1, "filtered": 2}},
     "tap_1": {"tap": {"exit": 1}},
     "tap_2": {"tap": {"exit": 2}},
-    "tap_77": {"tap": {"exit": 77}},
     "tap_says": {"tap": {"exit": 75, "say": "retriable error: stream 'rows': busy (429). Run again later"}},
     "tap_crash": {"tap": {"crash": True, "api_key": "${CRASH_KEY}"}},
-    "tap_killed": {"tap": {"kill": True}},
     "mapper_dies": {"mapper": {"die_at": 4, "exit": 65, "say": "data error: stream 'rows': too many rejects. Mend it"}},
     "mapper_dies_early": {
         "tap": {"hang": "never"},
         "mapper": {"die_at": 2, "exit": 65, "say": "data error: input line 2 is not a Singer message"},
     },
+    "target_dies": {
+        "target": {"die_at": 2, "exit": 78, "say": "configuration error: field 'filepath': is a directory"}
+    },
+}
+
+SILENT: dict[str, dict[str, Any]] = {
+    "tap_77": {"tap": {"exit": 77}},
+    "tap_killed": {"tap": {"kill": True}},
     "mapper_killed": {"mapper": {"die_at": 4, "kill": True}},
     "mapper_killed_early": {"tap": {"hang": "never"}, "mapper": {"die_at": 2, "kill": True}},
-    "target_dies": {"target": {"die_at": 2, "exit": 78, "say": "configuration error: field 'filepath': is a directory"}},
+    "target_killed": {"target": {"die_at": 2, "kill": True}},
 }
 
 
@@ -43,14 +49,10 @@ def outcomes(shared: Project) -> dict[str, Ended]:
         ("rejecting", 1, "skippable", None),
         ("tap_1", 1, "skippable", "tap-stub"),
         ("tap_2", 2, "unknown", "tap-stub"),
-        ("tap_77", 2, "credentials", "tap-stub"),
         ("tap_says", 2, "retriable", "tap-stub"),
         ("tap_crash", 2, "unknown", "tap-stub"),
-        ("tap_killed", 2, "retriable", "tap-stub"),
         ("mapper_dies", 2, "data", "map-stub"),
         ("mapper_dies_early", 2, "data", "map-stub"),
-        ("mapper_killed", 2, "retriable", "map-stub"),
-        ("mapper_killed_early", 2, "retriable", None),
         ("target_dies", 2, "configuration", "target-stub"),
     ],
 )
@@ -63,6 +65,24 @@ def test_exit_code_and_class(
     assert ended.result["success"] == (code == 0)
     assert (ended.result["error_class"], ended.result["failed_plugin"]) == (error_class, plugin)
     assert bool(ended.result["error"]) == (code != 0)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(
+    ("case", "error_class", "plugin"),
+    [
+        ("tap_77", "credentials", "tap-stub"),
+        ("tap_killed", "retriable", "tap-stub"),
+        ("mapper_killed", "retriable", "map-stub"),
+        ("mapper_killed_early", "retriable", None),
+        ("target_killed", "retriable", "target-stub"),
+    ],
+)
+def test_a_plugin_that_ends_without_a_word(project: Project, case: str, error_class: str, plugin: str | None) -> None:
+    project.add(case, **SILENT[case])
+    ended = project.call("run", case, "--json")
+    assert ended.code == 2
+    assert (ended.result["error_class"], ended.result["failed_plugin"]) == (error_class, plugin)
 
 
 def test_the_error_is_one_sentence_of_the_plugin(outcomes: dict[str, Ended]) -> None:
@@ -109,7 +129,7 @@ def test_counts_add_up(outcomes: dict[str, Ended]) -> None:
 def test_each_result_is_kept(outcomes: dict[str, Ended], shared: Project) -> None:
     for name, ended in outcomes.items():
         lines = (shared.root / ".growthnav" / name / "runs.jsonl").read_text().splitlines()
-        assert [json.loads(line) for line in lines] == [ended.result]
+        assert json.loads(lines[0]) == ended.result
 
 
 def test_what_a_failing_tap_sent_is_loaded(outcomes: dict[str, Ended], shared: Project) -> None:
@@ -130,3 +150,11 @@ def test_nobody_met_another_tenant(outcomes: dict[str, Ended], shared: Project) 
     for name, ended in outcomes.items():
         assert {row["tenant"] for row in shared.rows(name)} <= {name}
         assert f"as {name} with state of nobody" in shared.log(ended.result)
+
+
+def test_full_refresh_reads_all_again(outcomes: dict[str, Ended], shared: Project) -> None:
+    assert outcomes["fine"].code == 0
+    again = shared.call("run", "fine", "rows", "--full-refresh", "--json", "--events", "ev.jsonl", FINE_KEY=CANARY)
+    assert again.result["sync_mode"] == "full"
+    assert "starts at 0 as fine with state of nobody" in (shared.root / "ev.jsonl").read_text()
+    assert [row["id"] for row in shared.rows("fine")] == [*range(5), *range(5)]
