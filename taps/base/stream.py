@@ -49,6 +49,10 @@ class BlockStream(Stream):
     def blocks(self) -> Iterator[list[bytes]]:
         """Yield blocks of encoded records, in order."""
 
+    @abstractmethod
+    def save_bookmark(self) -> None:
+        """Put into `stream_state` what has been written so far; called before every STATE."""
+
     def announce(self, properties: Mapping[str, dict[str, Any]]) -> None:
         """Send a new SCHEMA when one of `properties` is new or differs from what was sent last."""
         sent = self._sent["properties"]
@@ -100,12 +104,13 @@ class BlockStream(Stream):
         self._tap.writing = True
         with self.get_record_counter() as counter, self.get_sync_timer():
             for block in self.blocks():
-                self._write(block)
-                counter.increment(len(block))
-                if self._tap.stopping:
+                if self._tap.stopping:  # the bookmark covers all that was written; this block was not
                     self._write_bookmark()
                     sys.exit(128 + self._tap.stopping)
+                self._write(block)
+                counter.increment(len(block))
         self._tap.writing = False
+        self.save_bookmark()
         self._finalize_state(self.stream_state)
         self._write_state_message()
         yield from ()
@@ -133,6 +138,7 @@ class BlockStream(Stream):
             self._abort_sync(MaxRecordsLimitException(f"The dry run's limit of {limit} records is reached."))
 
     def _write_bookmark(self) -> None:
+        self.save_bookmark()
         self.state_manager.is_flushed = False
         self._write_state_message()
         self._rows = self._bytes = 0

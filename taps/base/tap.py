@@ -69,6 +69,10 @@ class PipeTap(Tap):
         super().load_state(state)
 
     @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add none of the SDK's own settings: they belong to the capabilities that are not offered."""
+
+    @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
         """Read the files of `--config`."""
         try:

@@ -72,20 +72,22 @@ def test_encodings(read: Read, encoding: str, declared: str):
     if encoding == "latin-1":
         text = text.replace("€", "e")
     run = read(text.encode(encoding), encoding=declared)
-    assert run.rows == [
-        {"id": line.split(",")[0], "stadt": line.split(",")[1]} for line in text.splitlines()[1:]
-    ]
+    assert run.rows == [{"id": line.split(",")[0], "stadt": line.split(",")[1]} for line in text.splitlines()[1:]]
 
 
 def test_encoding_is_decided_by_the_first_letters_beyond_ascii_however_late(read: Read):
-    early = "".join(f"{number},plain\n" for number in range(200_000))
+    early = "".join(f"{number},plain\n" for number in range(120_000))
     run = read(("id,city\n" + early).encode() + "x,Málaga\n".encode("cp1252"))
     assert run.rows[-1] == {"id": "x", "city": "Málaga"}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_delimiter_is_found(read: Read, delimiter: str):
-    run = read(f"a{delimiter}b{delimiter}c\n1{delimiter}2,5{delimiter}x;y\n".replace("2,5", "2.5" if delimiter == "," else "2,5").replace("x;y", "xy" if delimiter == ";" else "x;y"))
+    run = read(
+        f"a{delimiter}b{delimiter}c\n1{delimiter}2,5{delimiter}x;y\n".replace(
+            "2,5", "2.5" if delimiter == "," else "2,5"
+        ).replace("x;y", "xy" if delimiter == ";" else "x;y")
+    )
     assert list(run.rows[0]) == ["a", "b", "c"]
 
 
@@ -242,7 +244,11 @@ def test_json_lines_of_another_type_become_texts_and_new_names_are_announced(rea
 
 
 def test_declared_columns_of_json_lines(read: Read):
-    run = read('{"a": 12.5, "b": 7, "c": "2024-01-01T00:00:00+02:00"}\n', name="x.ndjson", columns={"a": "decimal", "b": "string", "c": "datetime"})
+    run = read(
+        '{"a": 12.5, "b": 7, "c": "2024-01-01T00:00:00+02:00"}\n',
+        name="x.ndjson",
+        columns={"a": "decimal", "b": "string", "c": "datetime"},
+    )
     assert run.rows == [{"a": "12.5", "b": "7", "c": "2023-12-31T22:00:00.000000Z"}]
 
 

@@ -81,7 +81,7 @@ def load(stream: str, state: dict[str, Any]) -> FilesRead:
 def store(mark: FilesRead, state: dict[str, Any]) -> None:
     """Put the bookmark in the place of what `state`, the stream's part of the whole, holds."""
     state.clear()
-    state.update(msgspec.to_builtins(mark))
+    state.update(msgspec.json.decode(msgspec.json.encode(mark)))  # plain lists, as in a state read back
 
 
 class FileBookmark:

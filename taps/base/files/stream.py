@@ -31,6 +31,8 @@ BLOCK_BYTES = 256 * 1024
 class FileStream(BlockStream):
     """One stream of the settings: its files, oldest first."""
 
+    _mark: bookmark.FileBookmark | None = None
+
     def __init__(self, tap: PipeTap, options: StreamSettings) -> None:
         """Make the stream of `options`; no file is opened yet."""
         super().__init__(tap, name=options.stream)
@@ -56,9 +58,15 @@ class FileStream(BlockStream):
 
     def blocks(self) -> Iterator[list[bytes]]:
         """The records of all new files, or of the snapshot."""
+        self._mark = None
         self._rejected = Rejected(self.options, self.logger)
         yield from self._snapshot() if self.options.mode == settings.REPLACE else self._new_files()
         metrics.counter("rows_rejected", self._rejected.total, stream=self.name)
+
+    def save_bookmark(self) -> None:
+        """Put the account of files into the state; a snapshot's is put there once it is complete."""
+        if self._mark:
+            self._mark.store(self.stream_state)
 
     def announce(self, properties: Mapping[str, dict[str, Any]]) -> None:
         """Send a new SCHEMA when one of `properties` is new or differs from what was sent last."""
@@ -72,7 +80,7 @@ class FileStream(BlockStream):
         """
         incremental = self.replication_method == REPLICATION_INCREMENTAL
         found = bookmark.load(self.name, self.stream_state) if incremental else bookmark.FilesRead()
-        mark = bookmark.FileBookmark(found, self.options.paths)
+        mark = self._mark = bookmark.FileBookmark(found, self.options.paths)
         if mark.path_has_changed:
             self.logger.warning("path has changed: files no longer named in the state are read again")
         waiting = {file.name: file for file in mark.unread(self._in_order(self._files()))}
@@ -91,7 +99,6 @@ class FileStream(BlockStream):
                     continue
                 del waiting[file.name]
                 mark.done(file, waiting.values())
-                mark.store(self.stream_state)
                 self.checkpoint(at_end=True)
         if excess := self._rejected.excess():
             failures.append(excess)
@@ -99,7 +106,6 @@ class FileStream(BlockStream):
         for file in doubtful:
             del waiting[file.name]
             mark.done(file, waiting.values())
-        mark.store(self.stream_state)
         self._end(failures)
 
     def _snapshot(self) -> Iterator[list[bytes]]:
@@ -125,7 +131,7 @@ class FileStream(BlockStream):
         rows, allowed = self._rejected.rows, self.options.max_shrink_pct
         if rows < mark.rows * (1 - allowed / 100) or (not rows and allowed < 100):  # noqa: PLR2004  percent
             raise DataError(
-                f"the snapshot has {rows} rows, the last one had {mark.rows}: more than max_shrink_pct {allowed} fewer",
+                f"the snapshot has {rows} rows, the last one had {mark.rows}: more than max_shrink_pct {allowed:g} fewer",
                 stream=self.name,
                 remedy="Nothing was deleted. If the snapshot is right, run once with a higher max_shrink_pct",
             )
@@ -146,7 +152,6 @@ class FileStream(BlockStream):
                 yield block
                 if mark and not self._rejected.by_file[file.name]:
                     mark.progress(file, row)
-                    mark.store(self.stream_state)
                     self.checkpoint()
         for note in source.notes:
             self.logger.warning("'%s': %s", file.name, note)
