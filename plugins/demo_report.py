@@ -23,38 +23,35 @@ def show(tenants: Sequence[Shown], seconds: float) -> None:
     console.print(_runs(tenants))
     for tenant in tenants:
         console.print(_best(tenant))
+    console.print()
     for tenant in tenants:
-        console.print(_verdict(tenant))
-    pages = "  ".join(os.path.relpath(tenant.page) for tenant in tenants)
-    console.print(f"Pages: [bold]{pages}[/bold]")
-    console.print(f"Done in {seconds:.0f} s. Run it again: it finds nothing new and changes nothing.")
+        console.print(_verdict(tenant), highlight=False)
+    pages = " and ".join(os.path.relpath(tenant.page) for tenant in tenants)
+    console.print(f"\nOpen [bold]{pages}[/bold] in a browser.", highlight=False)
+    console.print(f"Done in {seconds:.0f} s. Run it again: it finds nothing new and changes nothing.", highlight=False)
 
 
 def _runs(tenants: Sequence[Shown]) -> Table:
-    table = Table(title="This run", title_justify="left", box=None, header_style="bold")
-    table.add_column("tenant", style="bold")
-    for heading in ("read", "loaded", "rejected", "new merges", "purchases", "people", "revenue", "seconds"):
+    table = _table("This run, and what is in the warehouse", "tenant")
+    for heading in ("read", "loaded", "rejected", "merges", "purchases", "people", "revenue"):
         table.add_column(heading, justify="right")
     for tenant in tenants:
         result, figures = tenant.result, tenant.figures
-        table.add_row(
-            tenant.name,
-            f"{result.records_fetched:,}",
-            f"{result.records_loaded:,}",
-            f"{result.records_failed:,}",
-            f"{result.count_of('merge_count'):,}",
-            f"{figures.purchases:,}",
-            f"{figures.people:,}",
-            f"{figures.revenue:,.2f} {figures.currency}",
-            f"{result.duration_seconds or 0:.1f}",
+        counts = (
+            result.records_fetched,
+            result.records_loaded,
+            result.records_failed,
+            result.count_of("merge_count"),
+            figures.purchases,
+            figures.people,
         )
+        table.add_row(tenant.name, *(f"{count:,}" for count in counts), f"{figures.revenue:,.2f}")
     return table
 
 
 def _best(tenant: Shown) -> Table:
-    table = Table(title=f"Best customers of {tenant.name}", title_justify="left", box=None, header_style="bold")
-    table.add_column("person")
-    for heading in ("revenue", "purchases", "sources"):
+    table = _table(f"Best customers of {tenant.name}", "person")
+    for heading in (f"revenue, {tenant.figures.currency}", "purchases", "sources"):
         table.add_column(heading, justify="right")
     table.add_column("last purchase")
     for customer in tenant.figures.top[:BEST]:
@@ -68,13 +65,20 @@ def _best(tenant: Shown) -> Table:
     return table
 
 
+def _table(title: str, first: str) -> Table:
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, header_style="dim")
+    table.add_column(first, style="bold")
+    return table
+
+
 def _verdict(tenant: Shown) -> str:
     if tenant.score:
         score = tenant.score
+        missed = f" ({score.without_person:,} records without any identifier count as missed)"
         return (
             f"[bold]{tenant.name}[/bold]: people against the truth, pair by pair: "
-            f"precision [bold]{score.precision:.4f}[/bold], recall [bold]{score.recall:.4f}[/bold] "
-            f"({score.without_person:,} of {score.records:,} records carry no identifier and count as missed)"
+            f"precision [bold]{score.precision:.4f}[/bold], recall [bold]{score.recall:.4f}[/bold]"
+            f"{missed if score.without_person else ''}"
         )
     right = sum(check.passed for check in tenant.checks)
     colour = "green" if right == len(tenant.checks) else "red"

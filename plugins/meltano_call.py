@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from pipe.errors import ConfigurationError
-from plugins import redact, wiring
+from plugins import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,20 +63,6 @@ def sweep(project: Project, tenant: Tenant) -> None:
     for file in system.glob("run/*/*.config.json"):
         file.unlink(missing_ok=True)
     shutil.rmtree(_job_logs(system), ignore_errors=True)
-
-
-def bookmarks(project: Project, state_ids: Iterable[str]) -> dict[str, Any]:
-    """Stream -> bookmark, as saved under the state ids; empty when they are not kept in files."""
-    uri = str((project.documents[0].content.get("state_backend") or {}).get("uri", ""))
-    parts = urlsplit(wiring.expand(uri, {"MELTANO_PROJECT_ROOT": str(project.root)}))
-    found: dict[str, Any] = {}
-    for state_id in state_ids if parts.scheme == "file" else ():
-        try:
-            state = json.loads(Path(parts.path, state_id, "state.json").read_bytes())
-        except (OSError, ValueError):
-            continue
-        found |= (state.get("completed") or {}).get("singer_state", {}).get("bookmarks", {})
-    return found
 
 
 def _job_logs(system: Path) -> Path:

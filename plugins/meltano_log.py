@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 from pipe.errors import KIND_BY_EXIT_CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from plugins.redact import Redactor
+
+Flow = tuple[str, str]
+"""A source stream, and the canonical stream its records become where a count tells it, else an empty text."""
 
 EXTRACTOR, MAPPER, LOADER = "extractor", "mapper", "loader"
 
@@ -88,10 +93,11 @@ def _role(fields: dict[str, Any]) -> str:
 class RunLog:
     """What a run's log has told so far."""
 
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.counts: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-        """plugin -> metric -> stream -> sum"""
+    def __init__(self, pipe: Mapping[str, str] | None = None) -> None:
+        """Nothing yet; `pipe` tells the role of each plugin that will run."""
+        self._pipe = pipe or {}
+        self.counts: dict[str, dict[str, Counter[Flow]]] = defaultdict(lambda: defaultdict(Counter))
+        """plugin -> metric -> flow -> sum"""
         self.roles: dict[str, str] = {}
         self.complaints: list[Complaint] = []
         self.crashed: set[str] = set()
@@ -114,17 +120,47 @@ class RunLog:
         elif event.level in {"error", "critical"}:
             self.meltano_errors.append(event.text)
 
-    def total(self, metric: str, role: str | None = None, *, beside: str | None = None) -> int:
-        """Sum of a count over all streams, of all plugins, or of those in one role or with the count `beside` too."""
+    def total(
+        self, metric: str, role: str | None = None, *, beside: str | None = None, without: Collection[str] = ()
+    ) -> int:
+        """Sum of a count, of all plugins or only of some.
+
+        Args:
+            metric: the count.
+            role: only plugins in that role.
+            beside: only plugins that have this count, too.
+            without: streams to leave out.
+        """
         return sum(
-            sum(metrics[metric].values())
+            count
             for plugin, metrics in self.counts.items()
-            if metric in metrics and role in {None, self.roles[plugin]} and beside in {None, *metrics}
+            if role in {None, self.roles[plugin]} and beside in {None, *metrics}
+            for (stream, _), count in metrics.get(metric, {}).items()
+            if stream not in without
         )
+
+    def flows(self, metric: str) -> Counter[Flow]:
+        """A count by flow, of all plugins together."""
+        return sum((metrics[metric] for metrics in self.counts.values() if metric in metrics), Counter())
 
     def has(self, metric: str, role: str) -> bool:
         """Whether any plugin of the role has counted that."""
         return any(metric in metrics and self.roles[plugin] == role for plugin, metrics in self.counts.items())
+
+    def named(self, role: str) -> list[str]:
+        """The plugins in a role: those that have been heard of, else those that should run."""
+        heard = [name for name, its in self.roles.items() if its == role]
+        return heard or [name for name, its in self._pipe.items() if its == role]
+
+    @property
+    def stage(self) -> str:
+        """Where the run stands, in a word."""
+        counted = {self.roles[plugin] for plugin in self.counts}
+        if LOADER in counted or self.verdict or self.exit_codes:
+            return "finishing"
+        if MAPPER in counted:  # mappers count at their end
+            return "loading"
+        return "reading" if self.roles else "starting"
 
     @property
     def cause(self) -> Complaint | None:
@@ -145,8 +181,9 @@ class RunLog:
 
     def _take_metric(self, plugin: str, point: dict[str, Any]) -> None:
         if point.get("type") == "counter":
-            stream = str((point.get("tags") or {}).get("stream", ""))
-            self.counts[plugin][str(point.get("metric"))][stream] += int(point["value"])
+            tags = point.get("tags") or {}
+            flow = str(tags.get("stream", "")), str(tags.get("into", ""))
+            self.counts[plugin][str(point.get("metric"))][flow] += int(point["value"])
 
     def _take_verdict(self, fields: dict[str, Any]) -> None:
         self.verdict = str(fields.get("err") or "")

@@ -31,6 +31,9 @@ class Reporter(Protocol):
     def event(self, tenant: str, event: Event, log: RunLog) -> None:
         """One more line of its log, already taken into `log`."""
 
+    def note(self, tenant: str, text: str) -> None:
+        """Something the operator should know."""
+
     def end(self, tenant: str) -> None:
         """The run is over."""
 
@@ -49,15 +52,6 @@ def rows(log: RunLog) -> int:
     return max(log.total("record_count", LOADER), *fetched)
 
 
-def stage(log: RunLog) -> str:
-    """Where the run stands, in a word."""
-    if log.verdict or log.exit_codes:
-        return "ending"
-    if log.has("record_count", EXTRACTOR):
-        return "loading" if log.roles else "reading"
-    return "reading" if log.roles else "starting"
-
-
 class PlainLines:
     """A line now and then, with the time in front."""
 
@@ -68,24 +62,25 @@ class PlainLines:
     def begin(self, tenant: str, job: str) -> None:
         """Say that it starts."""
         self._next[tenant] = time.monotonic() + LINE_SECONDS
-        self._say(tenant, f"job {job} starts")
+        self.note(tenant, f"job {job} starts")
 
     def event(self, tenant: str, event: Event, log: RunLog) -> None:
         """Pass on warnings; say how far it is when the time has come."""
         if event.plugin and event.level in _SHOWN:
-            self._say(tenant, f"{event.plugin}: {event.text}")
+            self.note(tenant, f"{event.plugin}: {event.text}")
         if time.monotonic() >= self._next[tenant]:
             self._next[tenant] = time.monotonic() + LINE_SECONDS
-            self._say(tenant, f"{stage(log)}, {rows(log):,} rows")
+            self.note(tenant, f"{log.stage}, {rows(log):,} rows")
+
+    def note(self, tenant: str, text: str) -> None:
+        """Write a line."""
+        click.echo(f"{time.strftime('%H:%M:%S')} {tenant}: {text}", err=True)
 
     def end(self, tenant: str) -> None:
         """Nothing: the result says it."""
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def _say(self, tenant: str, text: str) -> None:
-        click.echo(f"{time.strftime('%H:%M:%S')} {tenant}: {text}", err=True)
 
 
 class LiveLines:
@@ -119,11 +114,15 @@ class LiveLines:
     def event(self, tenant: str, event: Event, log: RunLog) -> None:
         """Bring the line up to date; print warnings above it."""
         if event.plugin and event.level in _SHOWN:
-            self._progress.console.print(f"{tenant}: {event.plugin}: {event.text}", markup=False, style="yellow")
+            self.note(tenant, f"{event.plugin}: {event.text}")
         count, now = rows(log), time.monotonic()
         since = self._since.setdefault(tenant, now) if log.roles else now
         speed = f"{count / (now - since):,.0f} rows/s" if count and now > since else ""
-        self._progress.update(self._tasks[tenant], description=stage(log), completed=count, speed=speed)
+        self._progress.update(self._tasks[tenant], description=log.stage, completed=count, speed=speed)
+
+    def note(self, tenant: str, text: str) -> None:
+        """Write a line above."""
+        self._progress.console.print(f"{tenant}: {text}", markup=False, highlight=False, style="yellow")
 
     def end(self, tenant: str) -> None:
         """Take the line away."""

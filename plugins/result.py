@@ -6,10 +6,14 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipe.errors import EXIT_FAILED, EXIT_PARTIAL, EXIT_SUCCESS
+from pipe.streams import IDENTITY_MAP, IDENTITY_MERGES, REJECTS
 from plugins.meltano_log import EXTRACTOR, LOADER, MAPPER
 
 if TYPE_CHECKING:
-    from plugins.meltano_log import RunLog
+    from plugins.meltano_log import Flow, RunLog
+
+BY_PRODUCTS = {REJECTS.name, IDENTITY_MAP.name, IDENTITY_MERGES.name}
+"""Streams that our own steps add: in `stages`, but not among the records loaded."""
 
 STATUS = {EXIT_SUCCESS: "success", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed"}
 
@@ -51,7 +55,7 @@ class RunResult:
     cursor: dict[str, Any] = field(default_factory=dict)
     """Stream -> bookmark after the run."""
     stages: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
-    """Plugin -> count -> stream -> records."""
+    """Plugin -> count -> stream, or `source > canonical stream` -> records."""
     log: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,17 +70,19 @@ class RunResult:
         """Take the counts from the log."""
         mapped = log.has("fetched_count", MAPPER)
         self.records_fetched = log.total("fetched_count", MAPPER) if mapped else log.total("record_count", EXTRACTOR)
-        self.records_normalized = log.total("mapped_count", MAPPER)
-        self.records_filtered = log.total("filtered_count", MAPPER)
+        self.records_normalized, self.records_filtered = _once_a_record(log)
         self.records_failed = log.total("reject_count")
         self.records_rejected = log.total("reject_count", EXTRACTOR) + log.total("reject_count", beside="fetched_count")
         self.records_fetched += log.total("reject_count", EXTRACTOR)
-        self.records_loaded = log.total("record_count", LOADER)
+        self.records_loaded = log.total("record_count", LOADER, without=BY_PRODUCTS)
         self.api_calls = log.total("http_request_count")
         self.skipped_streams = log.total("skipped_stream_count")
         self.stages = {
-            plugin: {metric: dict(streams) for metric, streams in metrics.items()}
-            for plugin, metrics in log.counts.items()
+            plugin: {
+                metric: {" > ".join(filter(None, flow)): n for flow, n in flows.items()}
+                for metric, flows in its.items()
+            }
+            for plugin, its in log.counts.items()
         }
 
     def end(self, exit_code: int, error: str | None = None, error_class: str | None = None, plugin: str = "") -> None:
@@ -85,3 +91,16 @@ class RunResult:
         self.status = STATUS[exit_code]
         self.success = exit_code == EXIT_SUCCESS
         self.error, self.error_class, self.failed_plugin = error, error_class, plugin or None
+
+
+def _once_a_record(log: RunLog) -> tuple[int, int]:
+    """Records mapped, and records filtered out.
+
+    The mapper counts by flow, and a record of a stream that feeds several canonical streams is counted in each: here
+    the fullest flow of each stream stands for it.
+    """
+    mapped, filtered = log.flows("mapped_count"), log.flows("filtered_count")
+    fullest: dict[str, Flow] = {}
+    for flow in sorted({*mapped, *filtered}, key=lambda flow: mapped[flow]):
+        fullest[flow[0]] = flow
+    return sum(mapped[flow] for flow in fullest.values()), sum(filtered[flow] for flow in fullest.values())

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pipe import times
 from pipe.errors import EXIT_FAILED, PipeError
 from plugins import lock, meltano_call, meltano_log, redact, verdict
+from plugins.bookmarks import Bookmarks
 from plugins.processes import Child
 from plugins.result import RunResult
 
@@ -96,7 +97,8 @@ class TenantRun:
         """Prepare to fill in `result`."""
         self.project, self.tenant, self.jobs, self.request, self.result = project, tenant, jobs, request, result
         self.plugins: list[Plugin] = project.plugins_of(jobs)
-        self.log = meltano_log.RunLog()
+        self.bookmarks = Bookmarks(project, tenant, directory(project, tenant) / "bookmarks")
+        self.log = meltano_log.RunLog({plugin.name: plugin.kind.removesuffix("s") for plugin in self.plugins})
         result.job = ",".join(jobs)
         result.connector_name = ",".join(plugin.name for plugin in self.plugins if plugin.kind == "extractors")
 
@@ -120,6 +122,8 @@ class TenantRun:
         call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
         environment = meltano_call.environment(self.project, self.tenant, run_id)
         meltano_call.sweep(self.project, self.tenant)
+        for state_id in self.bookmarks.mend():
+            reporter.note(self.tenant.name, f"the bookmark {state_id} was damaged; its copy of the last run is used")
         child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
         try:
             held.note(child.group)
@@ -143,7 +147,8 @@ class TenantRun:
 
     def _conclude(self, code: int, stopped_by: str | None) -> None:
         self.result.count(self.log)
-        self.result.cursor = self.masked.deep(meltano_call.bookmarks(self.project, self.log.state_ids))
+        self.bookmarks.copy()
+        self.result.cursor = self.masked.deep(self.bookmarks.show(self.log.state_ids))
         end = verdict.judge(self.log, code, stopped_by)
         self.result.end(end.exit_code, end.error and self.masked(end.error), end.error_class, end.plugin)
 

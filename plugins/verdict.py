@@ -59,8 +59,8 @@ def judge(log: RunLog, returncode: int, stopped_by: str | None) -> Verdict:
 def _finished(log: RunLog) -> Verdict:
     rejected, skipped = log.total("reject_count"), log.total("skipped_stream_count")
     if rejected or skipped:
-        parts = [f"{rejected} records were rejected: see the table rejects"] if rejected else []
-        parts += [f"{skipped} streams were skipped"] if skipped else []
+        parts = [f"{_some(rejected, 'record')} rejected: see the table rejects and the log"] if rejected else []
+        parts += [f"{_some(skipped, 'stream')} skipped"] if skipped else []
         return Verdict(EXIT_PARTIAL, "; ".join(parts), SkippableError.kind)
     return Verdict(EXIT_SUCCESS)
 
@@ -76,7 +76,7 @@ def _by_exit_code(log: RunLog) -> Verdict:
     """A plugin ended with a code and no sentence of our form: it is not one of ours, or was killed."""
     who, code = list(log.exit_codes.items())[-1]  # of tap and target, the target's matters more
     role = _PLURAL.get(who)
-    plugin = next((name for name, its in log.roles.items() if its == role), who) if role else who
+    plugin = next(iter(log.named(role)), who) if role else who
     if code < 0:
         text = f"{plugin} was killed by {signal.Signals(-code).name}, perhaps for lack of memory. Run again"
         return Verdict(EXIT_FAILED, text, RetriableError.kind, plugin)
@@ -97,19 +97,17 @@ def _by_meltano(log: RunLog) -> Verdict:
     """Meltano itself gave up, or a mapper vanished."""
     text = next(iter(log.meltano_errors), log.verdict)
     if log.verdict.startswith("Unexpected completion sequence"):
-        mappers = ", ".join(name for name, role in log.roles.items() if role == MAPPER) or "a mapper"
+        mappers = " or ".join(log.named(MAPPER)) or "a mapper"
         return Verdict(EXIT_FAILED, f"{mappers} ended without a word, perhaps killed. Run again", RetriableError.kind)
     if unset := _UNSET.search(text):
         return Verdict(EXIT_FAILED, f"environment variable {unset[1]} is not set", ConfigurationError.kind)
-    if "Failed to retrieve state" in log.verdict:
-        text = (
-            "the saved bookmark (.state/<state id>/state.json) cannot be read. "
-            "Restore it, or delete it to read everything again: rows are merged by key, nothing doubles"
-        )
-        return Verdict(EXIT_FAILED, text, ConfigurationError.kind)
     if "Cannot start plugin" in log.verdict or "could not be found" in text or "not found" in text.lower():
         return Verdict(EXIT_FAILED, f"Meltano: {_first_line(log.verdict or text)}", ConfigurationError.kind)
     return Verdict(EXIT_FAILED, f"Meltano: {_first_line(text)}. {_LOG_HINT}", InternalError.kind)
+
+
+def _some(count: int, what: str) -> str:
+    return f"1 {what} was" if count == 1 else f"{count:,} {what}s were"
 
 
 def _first_line(text: str) -> str:

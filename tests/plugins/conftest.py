@@ -40,6 +40,7 @@ plugins:
     - {name: api_key, sensitive: true}
     - {name: rows, kind: integer}
     - {name: exit, kind: integer}
+    - {name: skipped, kind: integer}
     - {name: say}
     - {name: crash, kind: boolean}
     - {name: kill, kind: boolean}

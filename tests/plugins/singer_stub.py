@@ -84,6 +84,8 @@ def tap(config: dict) -> None:
                 time.sleep(0.02)
     count("record_count", rows, stream="rows")
     count("http_request_count", 3, endpoint="/rows")
+    if config.get("skipped"):
+        count("skipped_stream_count", config["skipped"])
     leave(config)
 
 
@@ -99,11 +101,13 @@ def mapper(config: dict) -> None:
     rejected, filtered = config.get("rejected", 0), config.get("filtered", 0)
     for metric, value in (
         ("fetched_count", fetched),
-        ("mapped_count", fetched - rejected - filtered),
-        ("filtered_count", filtered),
         ("reject_count", rejected),
     ):
         count(metric, value, stage=NAME, stream="rows")
+    # Every record goes into conversions, and those that are not filtered out into profiles as well.
+    count("mapped_count", fetched - rejected, stage=NAME, stream="rows", into="conversions")
+    count("mapped_count", fetched - rejected - filtered, stage=NAME, stream="rows", into="customer_profiles")
+    count("filtered_count", filtered, stage=NAME, stream="rows", into="customer_profiles")
 
 
 def target(config: dict) -> None:

@@ -11,6 +11,7 @@ from conftest import CANARY, Ended, Project, in_parallel
 CASES: dict[str, dict[str, Any]] = {
     "fine": {"tap": {"api_key": "${FINE_KEY}"}},
     "rejecting": {"mapper": {"rejected": 1, "filtered": 2}},
+    "skipping": {"tap": {"skipped": 2}},
     "tap_1": {"tap": {"exit": 1}},
     "tap_2": {"tap": {"exit": 2}},
     "tap_says": {"tap": {"exit": 75, "say": "retriable error: stream 'rows': busy (429). Run again later"}},
@@ -47,6 +48,7 @@ def outcomes(shared: Project) -> dict[str, Ended]:
     [
         ("fine", 0, None, None),
         ("rejecting", 1, "skippable", None),
+        ("skipping", 1, "skippable", None),
         ("tap_1", 1, "skippable", "tap-stub"),
         ("tap_2", 2, "unknown", "tap-stub"),
         ("tap_says", 2, "retriable", "tap-stub"),
@@ -116,14 +118,15 @@ def test_result_has_every_field(outcomes: dict[str, Ended]) -> None:
     assert {name: result[name] for name in expected} == expected
     assert result["started_at"] < result["completed_at"]
     assert result["duration_seconds"] > 0
-    assert result["stages"]["map-stub"]["mapped_count"] == {"rows": 5}
+    assert result["stages"]["map-stub"]["mapped_count"] == {"rows > conversions": 5, "rows > customer_profiles": 5}
 
 
 def test_counts_add_up(outcomes: dict[str, Ended]) -> None:
     result = outcomes["rejecting"].result
     parts = [result["records_normalized"], result["records_filtered"], result["records_rejected"]]
-    assert parts == [2, 2, 1]
+    assert parts == [4, 0, 1]  # what is filtered out of one canonical stream is still in the other
     assert result["records_fetched"] == sum(parts)
+    assert result["error"] == "1 record was rejected: see the table rejects and the log"
 
 
 def test_each_result_is_kept(outcomes: dict[str, Ended], shared: Project) -> None:
