@@ -1,0 +1,1 @@
+"""`target-duckdb`: the embedded warehouse, one file a tenant."""

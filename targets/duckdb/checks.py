@@ -1,0 +1,99 @@
+"""What is wrong with a staging table: bad values, missing ones, numbers too large for their column."""
+
+# ruff: noqa: S608  all names are ours
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from targets.core.columns import DataType
+from targets.core.loader import Refusal, Reject
+from targets.duckdb import sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from duckdb import DuckDBPyConnection
+
+    from targets.core.spool import Part
+    from targets.duckdb.staging import StagedTable
+
+BIGINT_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one look at a staging table shows."""
+
+    bad: int
+    """Rows to reject."""
+    long: int
+    """Rows with a decimal that may have been rounded on its way."""
+    lacking: int | None
+    """First good row without a needed value."""
+    filled: frozenset[int]
+    """Optional columns that have a value somewhere."""
+    too_large: tuple[int, ...]
+    """Whole-number columns that need the wider type."""
+
+
+def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
+    """Look at all of it once."""
+    columns = list(enumerate(staged.columns))
+    lacking = " OR ".join(f"c{number} IS NULL" for number, column in columns if column.origin.required)
+    optional = [number for number, column in columns if column.origin.optional]
+    whole = [number for number, column in columns if column.kind is DataType.INTEGER]
+    aggregates = [
+        "count(bad)",
+        "count(*) FILTER (WHERE long)",
+        f"min(rowid) FILTER (WHERE bad IS NULL AND ({lacking or 'false'}))",
+        *(f"count(c{number}) > 0" for number in optional),
+        *(f"count(*) FILTER (WHERE bad IS NULL AND abs(c{number}) > {BIGINT_MAX}) > 0" for number in whole),
+    ]
+    found = connection.execute(f"SELECT {', '.join(aggregates)} FROM {staged.table}").fetchone()
+    bad, long, first, *flags = found or (0, 0, None)
+    are_filled, are_large = flags[: len(optional)], flags[len(optional) :]
+    return Findings(
+        bad,
+        long,
+        first,
+        frozenset(number for number, filled in zip(optional, are_filled, strict=True) if filled),
+        tuple(number for number, large in zip(whole, are_large, strict=True) if large),
+    )
+
+
+def rejects(connection: DuckDBPyConnection, staged: StagedTable) -> list[Reject]:
+    """Why each bad row is bad, in order."""
+    found = connection.execute(f"SELECT rowid, bad FROM {staged.table} WHERE bad IS NOT NULL").fetchall()
+    rules = []
+    for part, start, end in staged.parts:
+        bad = {row - start: number for row, number in found if start <= row < end}
+        for row, record in _records(connection, part, bad):
+            column = staged.columns[bad[row]] if bad[row] >= 0 else None
+            rules.append(
+                Reject(
+                    part.position(row),
+                    record,
+                    column.rule if column else "malformed",
+                    column.origin.name if column else None,
+                    column.reason if column else "is not a JSON object",
+                )
+            )
+    return rules
+
+
+def refusal(connection: DuckDBPyConnection, staged: StagedTable, row: int) -> Refusal:
+    """Why row number `row`, which lacks something, is refused."""
+    values = connection.execute(f"SELECT * FROM {staged.table} WHERE rowid = {row}").fetchone() or ()
+    pairs = zip(staged.columns, values, strict=False)
+    column = next(column for column, value in pairs if value is None and column.origin.required)
+    part, start, _ = next(each for each in staged.parts if row < each[2])
+    what = "its key" if column.is_key else "a required field"
+    return Refusal(part.position(row - start), staged.batch.schema.stream, column.origin.name, what)
+
+
+def _records(connection: DuckDBPyConnection, part: Part, rows: dict[int, int]) -> Iterable[tuple[int, bytes]]:
+    if part.format == "jsonl":
+        return part.pick(set(rows))
+    return ((row, sources.parquet_row(connection, part, row)) for row in sorted(rows))

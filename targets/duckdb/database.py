@@ -1,0 +1,134 @@
+"""Opening the database file, and saying clearly why it cannot be opened or written."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from pipe.errors import ConfigurationError, PipeError, RetriableError
+from targets.core.spool import SpoolDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+logger = logging.getLogger(__name__)
+
+LOCK_PATIENCE_SECONDS = 10.0
+LOCK_PAUSE_SECONDS = 0.25
+
+
+def open_database(config: Mapping[str, Any]) -> tuple[duckdb.DuckDBPyConnection, SpoolDirectory]:
+    """Open the file for this run alone; make it, and its directory, when they are missing.
+
+    Raises:
+        ConfigurationError: the path is no DuckDB database, or cannot be written.
+        RetriableError: another process has it open.
+    """
+    path = Path(config["filepath"]).expanduser().absolute()
+    if config["filepath"].startswith(":") or path.is_dir():
+        raise ConfigurationError("filepath must name a file", remedy="For example out/acme.duckdb")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _create(path)
+    connection = _connect(path)
+    try:
+        spool = SpoolDirectory(path.parent, f".{path.name}.spool-")
+        _configure(connection, config, spool.path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, spool
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn the engine's errors of disk and memory into ours."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise RetriableError(
+            "the database engine ran out of memory or of space for temporary files",
+            remedy="Raise memory_limit, lower batch_size_rows and batch_size_bytes, or free disk space",
+        ) from None
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise RetriableError(
+            f"the database file cannot be written ({_cause(error)})",
+            remedy="See that its disk has space and is writable, then run again; what was committed is kept",
+        ) from None
+
+
+def _create(path: Path) -> None:
+    """Make a new database under another name first, so that a kill leaves a whole file or none."""
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.new-", dir=path.parent) as directory:
+        new = Path(directory) / path.name
+        with storage_errors():
+            duckdb.connect(str(new)).close()
+        with suppress(OSError):  # another run was faster, or there are no links here: connecting will do
+            path.hardlink_to(new)
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    waited = 0.0
+    while True:
+        try:
+            return duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise _unusable(path, error) from None
+        if waited >= LOCK_PATIENCE_SECONDS:
+            raise RetriableError(
+                f"the database file {path} is in use by another process",
+                remedy="Close it there (a database browser, another run of this tenant) and run again",
+            )
+        if not waited:
+            logger.info("The database file is in use; waiting up to %.0f s", LOCK_PATIENCE_SECONDS)
+        time.sleep(LOCK_PAUSE_SECONDS)
+        waited += LOCK_PAUSE_SECONDS
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, config: Mapping[str, Any], spool: Path) -> None:
+    """Session settings; nothing is fetched from outside."""
+    settings = {
+        "TimeZone": "UTC",
+        "temp_directory": str(spool),
+        "autoinstall_known_extensions": False,
+        # Merging row groups at every commit would write all of a large load twice; see `DuckDBLoader.close`.
+        "max_vacuum_tasks": 0,
+        "memory_limit": config.get("memory_limit"),
+        "threads": config.get("threads"),
+    }
+    for name, value in settings.items():
+        if value is not None:
+            try:
+                connection.execute(f"SET {name} = ?", [value])
+            except duckdb.Error:
+                raise ConfigurationError(
+                    f"{name} has a value that DuckDB does not take", remedy="For example memory_limit: 2GB, threads: 2"
+                ) from None
+
+
+def _unusable(path: Path, error: duckdb.Error) -> PipeError:
+    if "not a valid DuckDB" in str(error):
+        return ConfigurationError(
+            f"{path} is not a DuckDB database; it was left as it is", remedy="Set filepath to another file"
+        )
+    if "version" in str(error):
+        return ConfigurationError(
+            f"{path} was written by another version of DuckDB than {duckdb.__version__}",
+            remedy="Open it with the version that wrote it, export it, and import it here",
+        )
+    return ConfigurationError(
+        f"the database file {path} cannot be opened ({_cause(error)})", remedy="See that it may be read and written"
+    )
+
+
+def _cause(error: duckdb.Error) -> str:
+    """What the operating system said; the engine's own words may name values."""
+    return str(error).rpartition(": ")[2].strip().splitlines()[0][:80] if ": " in str(error) else type(error).__name__

@@ -1,0 +1,121 @@
+"""The DuckDB loader: staging tables, then one transaction that merges them."""
+
+# ruff: noqa: S608  names go through `quoted`, texts through `literal`, the rest are numbers
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipe import times
+from targets.core.columns import DELETED_AT, TABLE_VERSION
+from targets.duckdb import database
+from targets.duckdb.columns import plan, quoted
+from targets.duckdb.staging import StagedTable, Stager
+from targets.duckdb.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from targets.core.spool import Batch
+
+
+class DuckDBLoader:
+    """One database file, ours alone while it is open."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Open the file that `config` names."""
+        self._connection, self.spool = database.open_database(config)
+        self._tables = Tables(self._connection, config["default_target_schema"])
+        self._stager = Stager(self._connection, self.spool)
+        self._streams: set[str] = set()
+        self._hard_delete = bool(config["hard_delete"])
+
+    def stage(self, batch: Batch) -> StagedTable:
+        """Bring a batch into a temporary table and check it."""
+        with database.storage_errors():
+            columns = plan(batch.schema, self._tables.columns(batch.schema.stream))
+            return self._stager.stage(batch, columns)
+
+    def commit(self, staged: list[StagedTable], before: int | None) -> None:
+        """Merge all of it in one transaction, without the records from input line `before` on."""
+        with database.storage_errors():
+            with self._transaction():
+                for each in staged:
+                    self._streams.add(each.batch.schema.stream)
+                    self._tables.prepare(each)
+                for each in staged:
+                    self._merge(each, before)
+                    if each.batch.activate is not None and before is None:
+                        self._activate(each.batch.schema.stream, each.batch.activate)
+            for each in staged:
+                self._connection.execute(f"DROP TABLE {each.table}")
+
+    def close(self) -> None:
+        """Close the file, tidied if it needs it, and remove the spool."""
+        with suppress(duckdb.Error):  # closing must not hide why the run ends
+            if any(self._tables.fragmented(stream) for stream in self._streams):
+                self._connection.execute("RESET max_vacuum_tasks")
+            self._connection.close()
+        self.spool.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+    def _merge(self, staged: StagedTable, before: int | None) -> None:
+        """Replace the rows whose keys came, append the others; without a key, append all."""
+        execute = self._connection.execute
+        source, table = staged.table, self._tables.name(staged.batch.schema.stream)
+        columns = dict(enumerate(staged.columns))
+        if before is not None:
+            execute(f"DELETE FROM {source} WHERE rowid >= {staged.rows_before(before)}")
+        keys = {f"c{number}": column for number, column in columns.items() if column.is_key}
+        if keys:
+            self._keep_last(source, ", ".join(keys))
+            same = " AND ".join(
+                f"t.{quoted(column.name)} = {column.stored(f's.{name}')}" for name, column in keys.items()
+            )
+            execute(f"DELETE FROM {table} AS t USING {source} AS s WHERE {same}")
+        alive = ""
+        if self._hard_delete:
+            deleted = next(number for number, column in columns.items() if column.origin.name == DELETED_AT)
+            alive = f"WHERE c{deleted} IS NULL"
+        stored = {
+            quoted(column.name): column.stored(f"c{number}")
+            for number, column in columns.items()
+            if not column.origin.optional or number in staged.filled
+        }
+        execute(f"INSERT INTO {table} ({', '.join(stored)}) SELECT {', '.join(stored.values())} FROM {source} {alive}")
+
+    def _keep_last(self, source: str, keys: str) -> None:
+        """Of rows with the same key, the last that came stays."""
+        (twice,) = self._connection.execute(f"SELECT count(*) > count(DISTINCT ({keys})) FROM {source}").fetchone() or (
+            False,
+        )
+        if twice:
+            self._connection.execute(
+                f"DELETE FROM {source} WHERE rowid NOT IN (SELECT max(rowid) FROM {source} GROUP BY {keys})"
+            )
+
+    def _activate(self, stream: str, version: int) -> None:
+        """Delete what is of an older version, or of none."""
+        table = self._tables.name(stream)
+        older = f"coalesce({quoted(TABLE_VERSION)} < {int(version)}, true)"
+        if self._hard_delete:
+            self._connection.execute(f"DELETE FROM {table} WHERE {older}")
+        else:
+            self._connection.execute(
+                f"UPDATE {table} SET {quoted(DELETED_AT)} = ?::TIMESTAMPTZ "
+                f"WHERE {quoted(DELETED_AT)} IS NULL AND {older}",
+                [times.now_text()],
+            )

@@ -1,0 +1,163 @@
+"""Staging: every part of a batch into one temporary table, in order.
+
+Columns are c0, c1, ... whatever the properties are called; rowid is the arrival sequence. `bad` is the number of the
+first column whose text is no value of its type (or `MALFORMED`), `long` marks a decimal that may have been rounded.
+"""
+
+# ruff: noqa: S608  names go through `quoted`, texts through `literal`, the rest are numbers
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipe import lenient
+from targets.core.columns import DataType
+from targets.core.loader import Staged
+from targets.core.numbers import quote_fractions
+from targets.core.spool import rewrite
+from targets.duckdb import checks, sources
+from targets.duckdb.columns import SQL_TYPES, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from targets.core.spool import Batch, Part, SpoolDirectory
+
+MALFORMED = -1
+DOUBLE_DIGITS = 16
+"""A longer text with a point may be a JSON number that went through a double on its way."""
+
+
+@dataclass
+class StagedTable(Staged):
+    """A batch in a temporary table."""
+
+    table: str = ""
+    columns: tuple[Column, ...] = ()
+    filled: frozenset[int] = frozenset()
+    """Numbers of the optional columns that have a value in some row."""
+    parts: tuple[tuple[Part, int, int], ...] = ()
+    """Each part with its first row and the row after its last."""
+
+    def widen(self, number: int) -> None:
+        """Give column `number` the type for larger whole numbers."""
+        kind = DataType.BIG_INTEGER
+        wider = replace(self.columns[number], kind=kind, sql_type=SQL_TYPES[kind])
+        self.columns = (*self.columns[:number], wider, *self.columns[number + 1 :])
+
+    def rows_before(self, position: int) -> int:
+        """How many of its rows came before input line `position`; they are the first."""
+        return sum(part.rows_before(position, end - start) for part, start, end in self.parts)
+
+
+class Stager:
+    """Fills temporary tables."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, spool: SpoolDirectory) -> None:
+        """Stage through `connection`; mended files go to `spool`."""
+        self._connection = connection
+        self._spool = spool
+        self._tables = 0
+
+    def stage(self, batch: Batch, columns: Iterable[Column]) -> StagedTable:
+        """Stage a batch, without its rejects."""
+        self._tables += 1
+        staged = StagedTable(batch, table=f"staged_{self._tables}", columns=tuple(columns))
+        self._fill(staged, batch.parts)
+        found = checks.look(self._connection, staged)
+        if found.long and (exact := self._exact_parts(staged)):
+            self._fill(staged, exact)
+            found = checks.look(self._connection, staged)
+        staged.filled = found.filled
+        for number in found.too_large:
+            staged.widen(number)
+        if found.bad:
+            staged.rejects = checks.rejects(self._connection, staged)
+            self._connection.execute(f"DELETE FROM {staged.table} WHERE bad IS NOT NULL")
+        if found.lacking is not None:
+            staged.refusal = checks.refusal(self._connection, staged, found.lacking)
+        return staged
+
+    def _fill(self, staged: StagedTable, parts: Iterable[Part]) -> None:
+        """Make the table anew from `parts`."""
+        types = ", ".join(f"c{number} {column.staged_type}" for number, column in enumerate(staged.columns))
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {staged.table} ({types}, bad SMALLINT, long BOOLEAN)")
+        filled = []
+        start = 0
+        for part in parts:
+            whole, end = self._insert(staged, part, start)
+            filled.append((whole, start, end))
+            start = end
+        staged.parts = tuple(filled)
+        staged.rows = start
+
+    def _insert(self, staged: StagedTable, part: Part, start: int) -> tuple[Part, int]:
+        """Append one part from row `start`; returns it (mended if it had to be) and the row after its last."""
+        broken: set[int] = set()
+        if part.format == "jsonl" and sources.names_clash(staged.columns):  # read in a way that overlooks double keys
+            part, broken = self._mended(part)
+        try:
+            rows = self._copy(staged, part)
+        except duckdb.InvalidInputException:
+            if part.format != "jsonl":
+                raise
+            part, broken = self._mended(part)
+            rows = self._copy(staged, part)
+        if broken:
+            numbers = ", ".join(str(start + row) for row in sorted(broken))
+            self._connection.execute(f"UPDATE {staged.table} SET bad = {MALFORMED} WHERE rowid IN ({numbers})")
+        return part, start + rows
+
+    def _copy(self, staged: StagedTable, part: Part) -> int:
+        """Append one part; returns how many rows it has."""
+        read, texts = sources.source(self._connection, part, staged.columns)
+        pairs = list(zip(staged.columns, texts, strict=True))
+        values = ", ".join(column.parsed(text) if text else "NULL" for column, text in pairs)
+        bad = " ".join(
+            f"WHEN {condition} THEN {number}"
+            for number, (column, text) in enumerate(pairs)
+            if text and (condition := column.is_bad(text))
+        )
+        long = " OR ".join(
+            f"(length({text}) > {DOUBLE_DIGITS} AND contains({text}, '.'))"
+            for column, text in pairs
+            if text and column.kind is DataType.DECIMAL
+        )
+        found = self._connection.execute(
+            f"INSERT INTO {staged.table} "
+            f"SELECT {values}, {f'CASE {bad} END' if bad else 'NULL'}, {long or 'NULL'} FROM {read}"
+        ).fetchone()
+        return found[0] if found else 0
+
+    def _mended(self, part: Part) -> tuple[Part, set[int]]:
+        """The part with its odd lines made plain, and the rows of those that cannot be: they are empty objects."""
+        odd = sources.odd_rows(self._connection, part)
+        if not odd:
+            return part, odd
+        changes = {row: _plain(line) for row, line in part.pick(odd)}
+        broken = {row for row, line in changes.items() if line == b"{}"}
+        return rewrite(part, changes, self._spool.new_file()), broken
+
+    def _exact_parts(self, staged: StagedTable) -> list[Part]:
+        """The parts with long fractions as text; none when there was nothing to change."""
+        found = self._connection.execute(f"SELECT rowid FROM {staged.table} WHERE long").fetchall()
+        suspects = {row for (row,) in found}
+        parts, changed = [], False
+        for part, start, end in staged.parts:
+            rows = {row - start for row in suspects if start <= row < end} if part.format == "jsonl" else set()
+            changes = {row: new for row, line in part.pick(rows) if (new := quote_fractions(line)) is not line}
+            parts.append(rewrite(part, changes, self._spool.new_file()) if changes else part)
+            changed = changed or bool(changes)
+        return parts if changed else []
+
+
+def _plain(line: bytes) -> bytes:
+    """An equal line without oddities; an empty object for what is no object."""
+    try:
+        mended, _ = lenient.mend(line)
+    except ValueError:
+        return b"{}"
+    return mended if mended.startswith(b"{") else b"{}"

@@ -1,0 +1,84 @@
+"""Tables: what columns they have, and making or widening them for what is about to be merged."""
+
+# ruff: noqa: S608  names go through `quoted`
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from targets.core.columns import DELETED_AT, OPTIONAL, TABLE_VERSION
+from targets.duckdb.columns import SQL_TYPES, quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from targets.duckdb.staging import StagedTable
+
+logger = logging.getLogger(__name__)
+
+COMPRESSED = " USING COMPRESSION zstd"
+"""For JSON: a third smaller and faster to write than what DuckDB chooses for it."""
+
+ROW_GROUP_ROWS = 122_880
+FRAGMENTS_BORNE = 3
+
+
+class Tables:
+    """The tables of one schema."""
+
+    def __init__(self, connection: DuckDBPyConnection, schema: str) -> None:
+        """See to the tables of `schema`, which is made when it is missing."""
+        self._connection = connection
+        self._schema = schema
+
+    def name(self, stream: str) -> str:
+        """The full name of a stream's table, quoted."""
+        return f"{quoted(self._schema)}.{quoted(stream)}"
+
+    def columns(self, stream: str) -> dict[str, str]:
+        """Column name -> SQL type, in order; empty when there is no such table."""
+        return dict(
+            self._connection.execute(
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+                "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index",
+                [self._schema, stream],
+            ).fetchall()
+        )
+
+    def fragmented(self, stream: str) -> bool:
+        """Whether a table has far more row groups than its rows need."""
+        name = self.name(stream)
+        groups, rows = self._connection.execute(
+            f"SELECT (SELECT count(DISTINCT row_group_id) FROM pragma_storage_info(?)), (SELECT count(*) FROM {name})",
+            [name],
+        ).fetchone() or (0, 0)
+        return bool(groups > FRAGMENTS_BORNE * (rows // ROW_GROUP_ROWS + 1))
+
+    def prepare(self, staged: StagedTable) -> None:
+        """Make or widen the table for the rows of `staged`."""
+        stream = staged.batch.schema.stream
+        table = self.name(stream)
+        wanted = {
+            column.name: column.sql_type
+            for number, column in enumerate(staged.columns)
+            if not column.origin.optional or number in staged.filled
+        }
+        if staged.batch.activate is not None:
+            wanted |= {name: SQL_TYPES[OPTIONAL[name]] for name in (DELETED_AT, TABLE_VERSION)}
+        there = {name.casefold(): sql_type for name, sql_type in self.columns(stream).items()}
+        if not there:
+            fields = ", ".join(
+                f"{quoted(name)} {sql_type}{COMPRESSED if sql_type == 'JSON' else ''}"
+                for name, sql_type in wanted.items()
+            )
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._schema)}")
+            self._connection.execute(f"CREATE TABLE {table} ({fields})")
+            return
+        for name, sql_type in wanted.items():
+            before = there.get(name.casefold())
+            if before is None:
+                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {sql_type}")
+            elif before != sql_type:
+                logger.info("Column %s of %s becomes %s (it was %s)", name, stream, sql_type, before)
+                self._connection.execute(f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} SET DATA TYPE {sql_type}")
