@@ -6,13 +6,15 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pipe import messages
 from pipe.errors import DataError, SkippableError
-from pipe.keys import KEY_LENGTH, record_key
+from pipe.keys import KEY_LENGTH, SEPARATOR, record_key
 from pipe.streams import REJECTS
 
 if TYPE_CHECKING:
-    import msgspec
+    from collections.abc import Sequence
 
 MAX_RATIO = 0.001
 MINIMUM = 10
@@ -37,11 +39,21 @@ class RejectLog:
         self.counts: Counter[str] = Counter()
 
     def row(
-        self, connector: str, stream: str, record: msgspec.Raw | bytes, error: SkippableError, position: int
+        self,
+        connector: str,
+        stream: str,
+        record: msgspec.Raw | bytes,
+        error: SkippableError,
+        position: int,
+        *,
+        keys: Sequence[str] = (),
     ) -> bytes:
-        """The encoded `rejects` record; a second run over the same input makes the same key."""
+        """The encoded `rejects` record; a second run over the same input makes the same key.
+
+        `keys` are the stream's key properties: what is hashed is their values, or else the whole record.
+        """
         self.counts[stream] += 1
-        record_hash = hashlib.sha256(bytes(record)).hexdigest()[:KEY_LENGTH]
+        record_hash = _hash(bytes(record), keys)
         field = error.field or ""
         row: dict[str, Any] = {
             REJECTS.key: record_key(self.tenant, connector, stream, record_hash, error.rule, field),
@@ -67,3 +79,14 @@ class RejectLog:
                 stream=stream,
                 remedy=RETRY_REMEDY,
             )
+
+
+def _hash(record: bytes, keys: Sequence[str]) -> str:
+    """Hash of the key's values, in the order of `keys`; of the record when it lacks one of them."""
+    try:
+        values = msgspec.json.decode(record, type=dict[str, msgspec.Raw]) if keys else {}
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        values = {}
+    found = [bytes(values[key]) for key in keys if values.get(key, b"null") != b"null"]
+    identifying = SEPARATOR.encode().join(found) if keys and len(found) == len(keys) else record
+    return hashlib.sha256(identifying).hexdigest()[:KEY_LENGTH]

@@ -119,6 +119,7 @@ class MapConversions(PipeMapper):
         self._steps: dict[str, list[Step]] = {}
         self._sent_schemas: set[str] = set()
         self._matched: dict[str, Source] = {}
+        self._keys: dict[str, list[str]] = {}
 
     def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
         """Compile the rules that match the stream, and announce the canonical streams they feed."""
@@ -134,6 +135,7 @@ class MapConversions(PipeMapper):
             )
         lines = [line] if keep_raw else []
         self._matched[message.stream] = matches[0][0]
+        self._keys[message.stream] = message.key_properties or []
         for _, rule in matches:
             lines += self._announce(rule.into.name)
         self.handlers[message.stream] = self._handler(matches, message)
@@ -149,7 +151,8 @@ class MapConversions(PipeMapper):
         """Send a row to `rejects`, and fail when there are too many."""
         self.fetched[stream] += 1
         self.send(*self._announce(REJECTS.name))
-        row = self.rejects.row(self._matched[stream].connector, stream, record, error, self.position)
+        connector, keys = self._matched[stream].connector, self._keys[stream]
+        row = self.rejects.row(connector, stream, record, error, self.position, keys=keys)
         self.outlet(REJECTS.name)(row)
         self.rejects.check(stream, self.fetched[stream])
 
