@@ -57,9 +57,11 @@ def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]
 def sweep(project: Project, tenant: Tenant) -> None:
     """Remove what holds secrets in clear: the plugins' configuration files and Meltano's copy of their output.
 
-    Meltano removes the former itself unless it is killed.
+    Meltano removes the former itself unless it is killed. While they exist, they are for our user's eyes only.
     """
     system = system_directory(project, tenant)
+    system.mkdir(parents=True, exist_ok=True)
+    system.chmod(0o700)
     for file in system.glob("run/*/*.config.json"):
         file.unlink(missing_ok=True)
     shutil.rmtree(_job_logs(system), ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -104,6 +105,9 @@ class Stopper:
             child.stop(self.signal_name)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
+        if self.signal_name is None and sys.stderr.isatty():
+            # Written past every buffer and lock: this may interrupt any other line of the program.
+            os.write(2, b"\nStopping: what was read is being stored. Once more to stop at once.\n")
         self.signal_name = signal.Signals(number).name
         for child in self._children:
             child.stop(self.signal_name)

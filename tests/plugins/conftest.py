@@ -45,6 +45,7 @@ plugins:
     - {name: crash, kind: boolean}
     - {name: kill, kind: boolean}
     - {name: hang}
+    - {name: stubborn, kind: boolean}
   mappers:
   - name: map-stub
     namespace: map_stub

@@ -64,6 +64,8 @@ def tap(config: dict) -> None:
     if "--discover" in sys.argv:
         print(json.dumps({"streams": [entry]}))
         return
+    if config.get("stubborn"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     state = option("--state").get("bookmarks", {}).get("rows", {})
     start = state.get("replication_key_value", 0)
     # What a second tenant's catalog or state would betray: the tap says what it was given.
