@@ -129,7 +129,9 @@ class BlockWriter:
         if target is None:  # a test captured standard output as text
             sys.stdout.write(data.decode())
         else:
-            target.write(data)
+            rest = memoryview(data)
+            while rest:  # unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts stops half-way
+                rest = rest[target.write(rest) or 0 :]
             target.flush()
 
 
