@@ -45,6 +45,7 @@ plugins:
     - {name: crash, kind: boolean}
     - {name: kill, kind: boolean}
     - {name: hang}
+    - {name: peek, kind: boolean}
     - {name: stubborn, kind: boolean}
   mappers:
   - name: map-stub

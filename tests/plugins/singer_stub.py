@@ -70,6 +70,9 @@ def tap(config: dict) -> None:
     start = state.get("replication_key_value", 0)
     # What a second tenant's catalog or state would betray: the tap says what it was given.
     log("info", f"starts at {start} as {config['tenant']} with state of {state.get('tenant', 'nobody')}")
+    if config.get("peek"):
+        seen = sorted(name for name in os.environ if name.startswith(("ACME", "GLOBEX", "COMMON")))
+        log("info", f"sees {', '.join(seen)}")
     if config.get("api_key"):
         log("warning", f"connecting with {config['api_key']}")
         print(f"plain {config['api_key']}", file=sys.stderr, flush=True)

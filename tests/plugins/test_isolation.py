@@ -61,3 +61,15 @@ def test_a_tenant_does_not_get_the_secrets_of_another(project: Project) -> None:
     assert ended.code == 2
     assert ended.result["error_class"] == "configuration"
     assert ended.result["error"] == "tenants/globex.meltano.yml:6: environment variable ACME_TOKEN is not set"
+
+
+def test_a_plugin_sees_no_variable_of_another_tenant(project: Project) -> None:
+    project.add("acme", tap={"api_key": "${ACME_KEY}", "say": "${ACME_WORD}"})
+    project.add("globex", tap={"api_key": "${GLOBEX_KEY}", "peek": True})
+    (project.root / ".env").write_text("ACME_KEY=acme-secret-1\nGLOBEX_KEY=globex-secret-2\nCOMMON=everybodys\n")
+    ended = project.call("run", "globex", "--json", ACME_WORD="acme-word")
+    assert ended.code == 0, ended.out
+    seen = project.log(ended.result)
+    assert "sees COMMON, GLOBEX_KEY" in seen
+    assert "connecting with ***" in seen
+    assert "ACME" not in seen
