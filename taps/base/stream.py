@@ -129,7 +129,7 @@ class BlockStream(Stream):
             head = b'{"type":"RECORD","stream":' + messages.encode(self.name) + b',"record":'
             tail = b"}\n" if not self.version else b',"version":%d}\n' % self.version
             data = head + (tail + head).join(block) + tail
-            self._tap.writer.write(data)
+            self._tap.message_writer.blocks.write(data)
             self._rows += len(block)
             self._bytes += len(data)
             self._total += len(block)

@@ -8,12 +8,14 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.io_base import GenericSingerWriter
+from singer_sdk.singerlib.encoding.simple import Message
 
+from pipe import messages
 from pipe.errors import ConfigurationError, DataError
 from pipe.pump import BlockWriter
-from taps.base import settings
+from pipe.settings import StrictSettings
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -23,7 +25,28 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
 
-class PipeTap(Tap):
+class MessageWriter(GenericSingerWriter[bytes, Message]):
+    """Sends the SDK's own messages the way blocks of records go, so that all keep their order."""
+
+    def __init__(self) -> None:
+        """Write to standard output."""
+        super().__init__()
+        self.blocks = BlockWriter()
+
+    def serialize_message(self, message: Message) -> bytes:
+        """The message as a line."""
+        return messages.encode(message.to_dict()) + b"\n"
+
+    def write_message(self, message: Message) -> None:
+        """Write the message at once.
+
+        Raises:
+            RetriableError: the reader has gone.
+        """
+        self.blocks.write(self.format_message(message))
+
+
+class PipeTap(StrictSettings, Tap):
     """Base of the taps.
 
     Stream maps, flattening and SDK batches are not offered: they would put every record through the SDK's own path,
@@ -31,7 +54,8 @@ class PipeTap(Tap):
     """
 
     dynamic_catalog = True
-    message_writer_class = MsgSpecWriter
+    message_writer_class = MessageWriter
+    message_writer: MessageWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -44,7 +68,6 @@ class PipeTap(Tap):
         """Take the SDK's arguments."""
         self.stopping = 0
         self.writing = False
-        self.writer = BlockWriter()
         super().__init__(**arguments)
 
     def contradictions(self) -> list[str]:
@@ -90,13 +113,12 @@ class PipeTap(Tap):
         super().invoke(state=_json(state, "state"), catalog=_json(catalog, "catalog"), **options)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings.
+        """Check the settings one by one, then what they say together.
 
         Raises:
             ConfigurationError: names every problem at once.
         """
-        self._config = settings.without_nulls(self._config)
-        found = settings.problems(self._config, self.config_jsonschema) or self.contradictions()
+        found = super()._validate_config(raise_errors=raise_errors) or self.contradictions()
         if found and raise_errors:
             raise ConfigurationError("; ".join(found), remedy=f"{self.name} --about describes every setting")
         return found

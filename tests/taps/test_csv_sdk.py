@@ -94,7 +94,7 @@ def test_about_names_every_setting_with_title_and_description():
     for name, schema in {**properties, **properties["streams"]["items"]["properties"]}.items():
         assert schema["title"], name
         assert schema["description"].endswith("."), name
-    assert set(settings.STREAM) == {field for field in settings.StreamSettings.__struct_fields__}
+    assert set(settings.STREAM) == set(settings.StreamSettings.__struct_fields__)
     assert "| streams |" in run("--about", "--format", "markdown").stdout
 
 

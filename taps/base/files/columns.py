@@ -58,7 +58,8 @@ def of_table(source: Source, options: StreamSettings, known: Mapping[str, Any]) 
             columns.append(Column(name, column.schema, column.convert))
         else:
             kind = kinds.kind_of(known.get(name, {}))
-            columns.append(Column(name, kinds.SCHEMAS[kind], options.reading.strict_converter(kind), widens=True))
+            convert = options.reading.strict_converter(kind)
+            columns.append(Column(name, kinds.SCHEMAS[kind], convert, widens=convert is not None))
     return columns
 
 

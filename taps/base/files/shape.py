@@ -81,18 +81,22 @@ class TableShape:
         self._names = [*(column.name for column in self._columns), *frame.mark_names()]
         self._marks = list(frame.marks.values())
         self._keys = [self._names.index(key) for key in frame.keys if key not in frame.mark_names()]
+        self._may_widen = any(column.widens for column in columns)
         self._prepare()
 
     def _prepare(self) -> None:
         self._converts = [(place, column.convert) for place, column in enumerate(self._columns) if column.convert]
 
     def encode(self, row: Row, number: int) -> bytes:
-        """The record of data row `number`, counted from 1.
+        """The record of data row `number`, counted from 1; `row` is used up.
 
         Raises:
             SkippableError: the row cannot be taken.
         """
-        values = [*row] if self._picks is None else [row[place] for place in self._picks]
+        if self._picks is not None:
+            values = [row[place] for place in self._picks]
+        else:
+            values = [*row] if self._may_widen else row
         for place, convert in self._converts:
             value = values[place]
             if value is not None:

@@ -131,7 +131,7 @@ class FileStream(BlockStream):
         rows, allowed = self._rejected.rows, self.options.max_shrink_pct
         if rows < mark.rows * (1 - allowed / 100) or (not rows and allowed < 100):  # noqa: PLR2004  percent
             raise DataError(
-                f"the snapshot has {rows} rows, the last one had {mark.rows}: more than max_shrink_pct {allowed:g} fewer",
+                f"{rows} rows after {mark.rows} in the last snapshot: more than max_shrink_pct {allowed:g} fewer",
                 stream=self.name,
                 remedy="Nothing was deleted. If the snapshot is right, run once with a higher max_shrink_pct",
             )

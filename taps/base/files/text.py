@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections import deque
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,22 @@ def decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[str]:
         raise UndecodableError(name, offset + error.start) from None
 
 
+@dataclass(eq=False)
+class _Block:
+    """A piece of text in whole lines. Its lines as a list take up to fifteen times the memory: they go after use."""
+
+    first: int
+    text: str
+    count: int = 0
+    lines: list[str] | None = None
+
+    def split(self) -> list[str]:
+        if self.lines is None:
+            self.lines = io.StringIO(self.text, newline="").readlines()
+            self.count = len(self.lines)
+        return self.lines
+
+
 class Lines:
     """The lines of a text, each with its end (LF, CRLF or CR), for a reader that may have to go back a few lines.
 
@@ -80,7 +97,7 @@ class Lines:
         """Split `texts` into lines of at most about `limit` characters."""
         self.row_start = 0
         self.nuls = 0
-        self._kept: deque[tuple[int, list[str]]] = deque()
+        self._kept: deque[_Block] = deque()
         self._fresh = self._blocks(texts, limit)
 
     def read_from(self, line: int) -> Iterator[str]:
@@ -90,25 +107,32 @@ class Lines:
             LongLineError: a line is longer than the limit.
         """
         self.row_start = line
-        # No slices: after each of many broken rows they would copy the rest of the block.
-        kept = [map(block.__getitem__, range(max(0, line - start), len(block))) for start, block in self._kept]
-        return chain(chain.from_iterable(kept), chain.from_iterable(self._fresh))
+        return chain(chain.from_iterable(self._again(line)), chain.from_iterable(self._fresh))
 
     def sample(self) -> list[str]:
         """The first lines, without taking them away."""
         if not self._kept:
             next(self._fresh, None)
-        return self._kept[0][1] if self._kept else []
+        return self._kept[0].split() if self._kept else []
+
+    def _again(self, line: int) -> Iterator[Iterator[str]]:
+        for block in [block for block in self._kept if block.first + block.count > line]:
+            lines = block.split()
+            # No slice: after each of many broken rows it would copy the rest of the block.
+            yield map(lines.__getitem__, range(max(0, line - block.first), block.count))
+            block.lines = None
 
     def _blocks(self, texts: Iterable[str], limit: int) -> Iterator[list[str]]:
-        count = 0
+        first = 0
         for text in _whole_lines(self._without_nul(texts), limit):
-            block = io.StringIO(text, newline="").readlines()
-            while self._kept and self._kept[0][0] + len(self._kept[0][1]) <= self.row_start:
+            while self._kept and self._kept[0].first + self._kept[0].count <= self.row_start:
                 self._kept.popleft()
-            self._kept.append((count, block))
-            count += len(block)
-            yield block
+            block = _Block(first, text)
+            self._kept.append(block)
+            lines = block.split()
+            first += block.count
+            yield lines
+            block.lines = None
 
     def _without_nul(self, texts: Iterable[str]) -> Iterator[str]:
         for text in texts:
