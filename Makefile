@@ -41,13 +41,13 @@ clean:
 
 .venv/.core: locks/core.txt pyproject.toml $(UV)
 	@test -x $(RUN)/python || $(UV) venv -q --python $(PYTHON) .venv
-	@test -e .venv/.dev || $(UV) pip sync -q -p $(RUN)/python --require-hashes locks/core.txt
+	@test -e .venv/.dev || $(UV) pip sync -q --compile-bytecode -p $(RUN)/python --require-hashes locks/core.txt
 	@$(UV) pip install -q -p $(RUN)/python --no-deps -e .
 	@touch $@
 
 .venv/.dev: locks/dev.txt pyproject.toml $(UV)
 	@test -x $(RUN)/python || $(UV) venv -q --python $(PYTHON) .venv
-	@$(UV) pip sync -q -p $(RUN)/python --require-hashes locks/dev.txt
+	@$(UV) pip sync -q --compile-bytecode -p $(RUN)/python --require-hashes locks/dev.txt
 	@$(UV) pip install -q -p $(RUN)/python --no-deps -e .
 	@touch $@ .venv/.core
 
