@@ -159,7 +159,7 @@ def column_names(properties: Iterable[str], columns: Iterable[str]) -> dict[str,
     """
     existing = set(columns)
     plain = {name: name or "_" for name in properties}
-    ordered = sorted(plain, key=lambda name: (plain[name] not in existing, name))
+    ordered = sorted(plain, key=lambda name: (plain[name] not in existing, not name, name))
     taken: set[str] = set()
     names: dict[str, str] = {}
     for name in ordered:

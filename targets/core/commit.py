@@ -79,7 +79,6 @@ class Committer:
             self._loader.commit(staged + rejects, before)
             self.commits += 1
         self._count(staged)
-        self.broken = False
         for message in (message for batch in taken for message in batch.messages):
             discard(message)
         if refusal:
@@ -87,6 +86,7 @@ class Committer:
             raise _missing(refusal)
         for each in staged:
             self._rejects.check(each.batch.schema.stream, self._fetched[each.batch.schema.stream])
+        self.broken = False
         self._say(None)
 
     def report(self) -> None:

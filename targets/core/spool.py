@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LINE_LIMIT = 16 << 20
 """Bytes a line may have before a reader must be told of a longer one."""
 
+_NOTHING = (b"", b"null")
+"""Records that JSON lines readers skip or take for empty ones; a list they refuse."""
+
 
 @dataclass
 class Part:
@@ -129,8 +132,8 @@ class StreamBuffer:
         """Move the records from memory to the spool file."""
         if not self.records:
             return
-        if min(map(len, self.records)) < len(b"null!"):
-            self.records = [record if bytes(record).startswith(b"{") else b"[]" for record in self.records]
+        if min(map(len, self.records)) <= len(_NOTHING[1]):
+            self.records = [b"[]" if bytes(record) in _NOTHING else record for record in self.records]
         self.records.append(b"")
         data = b"\n".join(self.records)
         self.records.clear()

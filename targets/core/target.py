@@ -69,6 +69,7 @@ class CoreTarget(StrictSettings, Target):
         self._loader: Loader[Any] | None = None
         self._committer: Committer | None = None
         self._versions = Versions()
+        self._writer = BlockWriter()
         self._position = 0
         self._bytes = 0
         self._held_since: float | None = None
@@ -288,7 +289,7 @@ class CoreTarget(StrictSettings, Target):
                 self.config["max_reject_ratio"],
                 self.config["min_rejects"],
             )
-            self._committer = Committer(self._loader, rejects, BlockWriter())
+            self._committer = Committer(self._loader, rejects, self._writer)
         return self._committer
 
     def _close(self) -> None:

@@ -28,7 +28,7 @@ class Findings:
 
     bad: int
     """Rows to reject."""
-    long: int
+    rounded: int
     """Rows with a decimal that may have been rounded on its way."""
     lacking: int | None
     """First good row without a needed value."""
@@ -41,22 +41,22 @@ class Findings:
 def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
     """Look at all of it once."""
     columns = list(enumerate(staged.columns))
-    lacking = " OR ".join(f"c{number} IS NULL" for number, column in columns if column.origin.required)
+    lacking = " OR ".join(column.is_lacking(f"c{number}") for number, column in columns if column.origin.required)
     optional = [number for number, column in columns if column.origin.optional]
     whole = [number for number, column in columns if column.kind is DataType.INTEGER]
     aggregates = [
         "count(bad)",
-        "count(*) FILTER (WHERE long)",
+        "count(*) FILTER (WHERE rounded)",
         f"min(rowid) FILTER (WHERE bad IS NULL AND ({lacking or 'false'}))",
         *(f"count(c{number}) > 0" for number in optional),
         *(f"count(*) FILTER (WHERE bad IS NULL AND abs(c{number}) > {BIGINT_MAX}) > 0" for number in whole),
     ]
     found = connection.execute(f"SELECT {', '.join(aggregates)} FROM {staged.table}").fetchone()
-    bad, long, first, *flags = found or (0, 0, None)
+    bad, rounded, first, *flags = found or (0, 0, None)
     are_filled, are_large = flags[: len(optional)], flags[len(optional) :]
     return Findings(
         bad,
-        long,
+        rounded,
         first,
         frozenset(number for number, filled in zip(optional, are_filled, strict=True) if filled),
         tuple(number for number, large in zip(whole, are_large, strict=True) if large),
@@ -74,7 +74,7 @@ def rejects(connection: DuckDBPyConnection, staged: StagedTable) -> list[Reject]
             rules.append(
                 Reject(
                     part.position(row),
-                    record,
+                    staged.broken.get(start + row, record),
                     column.rule if column else "malformed",
                     column.origin.name if column else None,
                     column.reason if column else "is not a JSON object",
@@ -87,7 +87,7 @@ def refusal(connection: DuckDBPyConnection, staged: StagedTable, row: int) -> Re
     """Why row number `row`, which lacks something, is refused."""
     values = connection.execute(f"SELECT * FROM {staged.table} WHERE rowid = {row}").fetchone() or ()
     pairs = zip(staged.columns, values, strict=False)
-    column = next(column for column, value in pairs if value is None and column.origin.required)
+    column = next(column for column, value in pairs if value in {None, ""} and column.origin.required)
     part, start, _ = next(each for each in staged.parts if row < each[2])
     what = "its key" if column.is_key else "a required field"
     return Refusal(part.position(row - start), staged.batch.schema.stream, column.origin.name, what)

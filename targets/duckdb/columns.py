@@ -37,8 +37,8 @@ class Column:
 
     @property
     def source_type(self) -> str:
-        """Type it is read from a record as: text that no reader has rounded, or JSON."""
-        return "JSON" if self.kind is DataType.JSON else "VARCHAR"
+        """Type it is read from a record as. JSON keeps its quotes, so that texts and numbers can be told apart."""
+        return "JSON" if self.kind in {DataType.JSON, DataType.DECIMAL} else "VARCHAR"
 
     @property
     def staged_type(self) -> str:
@@ -48,6 +48,8 @@ class Column:
     @property
     def rule(self) -> str:
         """Short name of the rule a bad value breaks."""
+        if self.kind in _WHOLE:
+            return "integer"
         return self.kind.name.lower() if self.kind else "type"
 
     @property
@@ -55,12 +57,23 @@ class Column:
         """The rule in words."""
         return f"is not {self.kind.value if self.kind else f'of the type {self.sql_type} of its column'}"
 
+    def text(self, source: str) -> str:
+        """SQL for the text of a value that was read as `source`."""
+        return f"trim({source}, '\"')" if self.kind is DataType.DECIMAL else source
+
+    def may_be_rounded(self, source: str) -> str | None:
+        """SQL that is true for a JSON number with a fraction, which went through a double on its way."""
+        if self.kind is not DataType.DECIMAL:
+            return None
+        return f"(contains({source}, '.') AND NOT starts_with({source}, '\"'))"
+
     def parsed(self, text: str) -> str:
         """SQL that turns the text expression `text` into the staged value, or into NULL when it is none."""
         if self.kind in {DataType.TEXT, DataType.JSON}:
             return text
         if self.kind is DataType.TIME:  # with an offset it is the time of day in UTC, as for timestamps
-            return f"CAST(timezone('UTC', TRY_CAST({text} AS TIMETZ)) AS TIME)"
+            offset = f"regexp_replace({text}, '[zZ]$', '+00')"
+            return f"CAST(timezone('UTC', TRY_CAST({offset} AS TIMETZ)) AS TIME)"
         return f"TRY_CAST({text} AS {self.staged_type})"
 
     def is_bad(self, text: str) -> str | None:
@@ -74,6 +87,11 @@ class Column:
         elif self.kind in _DATED:
             wrong = f"({wrong} OR isinf({value}))"
         return f"{text} IS NOT NULL AND {wrong}"
+
+    def is_lacking(self, staged: str) -> str:
+        """SQL that is true where a needed value is missing; a key may not be an empty text either."""
+        empty = f" OR {staged} = ''" if self.is_key and self.kind is DataType.TEXT else ""
+        return f"({staged} IS NULL{empty})"
 
     def stored(self, staged: str) -> str:
         """SQL that turns the staged value into the stored one."""

@@ -29,10 +29,10 @@ class DuckDBLoader:
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Open the file that `config` names."""
         self._connection, self.spool = database.open_database(config)
-        self._tables = Tables(self._connection, config["default_target_schema"])
+        self._hard_delete = bool(config["hard_delete"])
+        self._tables = Tables(self._connection, config["default_target_schema"], hard_delete=self._hard_delete)
         self._stager = Stager(self._connection, self.spool)
         self._streams: set[str] = set()
-        self._hard_delete = bool(config["hard_delete"])
 
     def stage(self, batch: Batch) -> StagedTable:
         """Bring a batch into a temporary table and check it."""
@@ -91,9 +91,7 @@ class DuckDBLoader:
             deleted = next(number for number, column in columns.items() if column.origin.name == DELETED_AT)
             alive = f"WHERE c{deleted} IS NULL"
         stored = {
-            quoted(column.name): column.stored(f"c{number}")
-            for number, column in columns.items()
-            if not column.origin.optional or number in staged.filled
+            quoted(column.name): column.stored(f"c{number}") for number, column in self._tables.stored(staged).items()
         }
         execute(f"INSERT INTO {table} ({', '.join(stored)}) SELECT {', '.join(stored.values())} FROM {source} {alive}")
 

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from targets.core.spool import Part
 
 Source = tuple[str, list[str | None]]
-"""A FROM clause, and for each column the expression of its text in it (None: the file has no such column)."""
+"""A FROM clause, and for each column the expression of its value in it (None: the file has no such column)."""
 
 
 def source(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
     """How to read `columns` from `part`."""
     if part.format == "parquet":
         return _parquet(connection, part, columns)
-    read, texts = (_by_pointer if names_clash(columns) else _by_name)(part, columns)
+    read, values = (_by_pointer if names_clash(columns) else _by_name)(part, columns)
     if part.spooled:
-        return read, texts
+        return read, values
     # The core takes NUL out of what it spools itself.
-    return read, [_without_nul(column, expression) for column, expression in zip(columns, texts, strict=True)]
+    return read, [_without_nul(column, value) for column, value in zip(columns, values, strict=True)]
 
 
 def names_clash(columns: Sequence[Column]) -> bool:
@@ -70,7 +70,7 @@ def _by_pointer(part: Part, columns: Sequence[Column]) -> Source:
         f"FROM read_ndjson_objects({_file(part)})) AS r"
     )
     return read, [
-        f"nullif(r.jsons[{number}]::VARCHAR, 'null')::JSON" if column.kind is DataType.JSON else f"r.texts[{number}]"
+        f"nullif(r.jsons[{number}]::VARCHAR, 'null')::JSON" if column.source_type == "JSON" else f"r.texts[{number}]"
         for number, column in enumerate(columns, 1)
     ]
 
@@ -78,11 +78,11 @@ def _by_pointer(part: Part, columns: Sequence[Column]) -> Source:
 def _parquet(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
     read = f"read_parquet({literal(str(part.path))}) AS r"
     types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {read})").fetchall())
-    texts = []
+    values = []
     for column in columns:
         found = types.get(column.origin.name)
-        texts.append(found and _without_nul(column, _as_text(f"r.{quoted(column.origin.name)}", found, column)))
-    return read, texts
+        values.append(found and _without_nul(column, _as_text(f"r.{quoted(column.origin.name)}", found, column)))
+    return read, values
 
 
 def _as_text(name: str, file_type: str, column: Column) -> str:

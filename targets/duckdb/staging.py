@@ -1,14 +1,14 @@
 """Staging: every part of a batch into one temporary table, in order.
 
 Columns are c0, c1, ... whatever the properties are called; rowid is the arrival sequence. `bad` is the number of the
-first column whose text is no value of its type (or `MALFORMED`), `long` marks a decimal that may have been rounded.
+first column whose text is no value of its type (or `MALFORMED`), `rounded` marks a decimal that may have been.
 """
 
 # ruff: noqa: S608  names go through `quoted`, texts through `literal`, the rest are numbers
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from targets.core.spool import Batch, Part, SpoolDirectory
 
 MALFORMED = -1
-DOUBLE_DIGITS = 16
-"""A longer text with a point may be a JSON number that went through a double on its way."""
 
 
 @dataclass
@@ -39,6 +37,8 @@ class StagedTable(Staged):
     columns: tuple[Column, ...] = ()
     filled: frozenset[int] = frozenset()
     """Numbers of the optional columns that have a value in some row."""
+    broken: dict[int, bytes] = field(default_factory=dict)
+    """Rows whose record is no object, as they came."""
     parts: tuple[tuple[Part, int, int], ...] = ()
     """Each part with its first row and the row after its last."""
 
@@ -68,7 +68,7 @@ class Stager:
         staged = StagedTable(batch, table=f"staged_{self._tables}", columns=tuple(columns))
         self._fill(staged, batch.parts)
         found = checks.look(self._connection, staged)
-        if found.long and (exact := self._exact_parts(staged)):
+        if found.rounded and (exact := self._exact_parts(staged)):
             self._fill(staged, exact)
             found = checks.look(self._connection, staged)
         staged.filled = found.filled
@@ -84,7 +84,9 @@ class Stager:
     def _fill(self, staged: StagedTable, parts: Iterable[Part]) -> None:
         """Make the table anew from `parts`."""
         types = ", ".join(f"c{number} {column.staged_type}" for number, column in enumerate(staged.columns))
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {staged.table} ({types}, bad SMALLINT, long BOOLEAN)")
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {staged.table} ({types}, bad SMALLINT, rounded BOOLEAN)"
+        )
         filled = []
         start = 0
         for part in parts:
@@ -96,7 +98,7 @@ class Stager:
 
     def _insert(self, staged: StagedTable, part: Part, start: int) -> tuple[Part, int]:
         """Append one part from row `start`; returns it (mended if it had to be) and the row after its last."""
-        broken: set[int] = set()
+        broken: dict[int, bytes] = {}
         if part.format == "jsonl" and sources.names_clash(staged.columns):  # read in a way that overlooks double keys
             part, broken = self._mended(part)
         try:
@@ -107,43 +109,42 @@ class Stager:
             part, broken = self._mended(part)
             rows = self._copy(staged, part)
         if broken:
-            numbers = ", ".join(str(start + row) for row in sorted(broken))
+            staged.broken |= {start + row: line for row, line in broken.items()}
+            numbers = ", ".join(str(start + row) for row in broken)
             self._connection.execute(f"UPDATE {staged.table} SET bad = {MALFORMED} WHERE rowid IN ({numbers})")
         return part, start + rows
 
     def _copy(self, staged: StagedTable, part: Part) -> int:
         """Append one part; returns how many rows it has."""
-        read, texts = sources.source(self._connection, part, staged.columns)
-        pairs = list(zip(staged.columns, texts, strict=True))
-        values = ", ".join(column.parsed(text) if text else "NULL" for column, text in pairs)
+        read, found = sources.source(self._connection, part, staged.columns)
+        pairs = list(zip(staged.columns, found, strict=True))
+        values = ", ".join(column.parsed(column.text(value)) if value else "NULL" for column, value in pairs)
         bad = " ".join(
             f"WHEN {condition} THEN {number}"
-            for number, (column, text) in enumerate(pairs)
-            if text and (condition := column.is_bad(text))
+            for number, (column, value) in enumerate(pairs)
+            if value and (condition := column.is_bad(column.text(value)))
         )
-        long = " OR ".join(
-            f"(length({text}) > {DOUBLE_DIGITS} AND contains({text}, '.'))"
-            for column, text in pairs
-            if text and column.kind is DataType.DECIMAL
+        rounded = " OR ".join(
+            condition for column, value in pairs if value and (condition := column.may_be_rounded(value))
         )
-        found = self._connection.execute(
+        (rows,) = self._connection.execute(
             f"INSERT INTO {staged.table} "
-            f"SELECT {values}, {f'CASE {bad} END' if bad else 'NULL'}, {long or 'NULL'} FROM {read}"
-        ).fetchone()
-        return found[0] if found else 0
+            f"SELECT {values}, {f'CASE {bad} END' if bad else 'NULL'}, {rounded or 'NULL'} FROM {read}"
+        ).fetchone() or (0,)
+        return int(rows)
 
-    def _mended(self, part: Part) -> tuple[Part, set[int]]:
-        """The part with its odd lines made plain, and the rows of those that cannot be: they are empty objects."""
-        odd = sources.odd_rows(self._connection, part)
-        if not odd:
-            return part, odd
-        changes = {row: _plain(line) for row, line in part.pick(odd)}
-        broken = {row for row, line in changes.items() if line == b"{}"}
-        return rewrite(part, changes, self._spool.new_file()), broken
+    def _mended(self, part: Part) -> tuple[Part, dict[int, bytes]]:
+        """The part with its odd lines made plain, and by row those that cannot be: empty objects stand for them."""
+        lines = dict(part.pick(sources.odd_rows(self._connection, part)))
+        if not lines:
+            return part, lines
+        plain = {row: _plain(line) for row, line in lines.items()}
+        broken = {row: line for row, line in lines.items() if plain[row] == b"{}"}
+        return rewrite(part, plain, self._spool.new_file()), broken
 
     def _exact_parts(self, staged: StagedTable) -> list[Part]:
         """The parts with long fractions as text; none when there was nothing to change."""
-        found = self._connection.execute(f"SELECT rowid FROM {staged.table} WHERE long").fetchall()
+        found = self._connection.execute(f"SELECT rowid FROM {staged.table} WHERE rounded").fetchall()
         suspects = {row for (row,) in found}
         parts, changed = [], False
         for part, start, end in staged.parts:

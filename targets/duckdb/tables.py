@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from targets.core.columns import DELETED_AT, OPTIONAL, TABLE_VERSION
-from targets.duckdb.columns import SQL_TYPES, quoted
+from targets.duckdb.columns import SQL_TYPES, Column, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,10 +27,11 @@ FRAGMENTS_BORNE = 3
 class Tables:
     """The tables of one schema."""
 
-    def __init__(self, connection: DuckDBPyConnection, schema: str) -> None:
+    def __init__(self, connection: DuckDBPyConnection, schema: str, *, hard_delete: bool) -> None:
         """See to the tables of `schema`, which is made when it is missing."""
         self._connection = connection
         self._schema = schema
+        self._hard_delete = hard_delete
 
     def name(self, stream: str) -> str:
         """The full name of a stream's table, quoted."""
@@ -46,6 +47,15 @@ class Tables:
             ).fetchall()
         )
 
+    def stored(self, staged: StagedTable) -> dict[int, Column]:
+        """The columns that go to the table, by number: without optional ones that have no value."""
+        return {
+            number: column
+            for number, column in enumerate(staged.columns)
+            if not column.origin.optional
+            or (number in staged.filled and not (self._hard_delete and column.origin.name == DELETED_AT))
+        }
+
     def fragmented(self, stream: str) -> bool:
         """Whether a table has far more row groups than its rows need."""
         name = self.name(stream)
@@ -59,13 +69,10 @@ class Tables:
         """Make or widen the table for the rows of `staged`."""
         stream = staged.batch.schema.stream
         table = self.name(stream)
-        wanted = {
-            column.name: column.sql_type
-            for number, column in enumerate(staged.columns)
-            if not column.origin.optional or number in staged.filled
-        }
+        wanted = {column.name: column.sql_type for column in self.stored(staged).values()}
         if staged.batch.activate is not None:
-            wanted |= {name: SQL_TYPES[OPTIONAL[name]] for name in (DELETED_AT, TABLE_VERSION)}
+            needed = [TABLE_VERSION] if self._hard_delete else [TABLE_VERSION, DELETED_AT]
+            wanted |= {name: SQL_TYPES[OPTIONAL[name]] for name in needed if name not in wanted}
         there = {name.casefold(): sql_type for name, sql_type in self.columns(stream).items()}
         if not there:
             fields = ", ".join(
