@@ -59,8 +59,11 @@ _APOSTROPHES = "'`\u2019\u00b4"
 _ZIP_PLUS_4 = re.compile(r"(\d{5})-?\d{4}")
 
 
-Rule = Callable[[str], str]
-"""Value -> normal form."""
+Form = Callable[[str], str]
+"""Trimmed text -> normal form; raises `UnusableError`."""
+
+Rule = Callable[["str | None"], str]
+"""Value -> normal form; raises `UnusableError`: `empty`, `too_long`, `placeholder`, `invalid` or `card_number`."""
 
 
 class UnusableError(ValueError):
@@ -83,7 +86,7 @@ class Normaliser:
         self._north_american = phonenumbers.country_code_for_region(region) == 1
         self._gmail_dots = gmail_dots
         self._parsed = lru_cache(PARSED)(self._parse)
-        forms: dict[str, Rule] = {
+        forms: dict[str, Form] = {
             "email": self._email,
             "phone": self._phone,
             "hashed_cc": _fingerprint,
@@ -95,10 +98,9 @@ class Normaliser:
             for name in forms if kind == ANY else (kind,):
                 self._refuse(name, forms[name], text.strip().lower())
         self.rules = {kind: _rule(form, self._refused[kind], patterns(kind)) for kind, form in forms.items()}
-        """Fragment type -> its rule: value -> normal form; raises `UnusableError`: `too_long`, `placeholder`, `invalid`
-        or `card_number`."""
+        """Fragment type -> its rule."""
 
-    def _refuse(self, kind: str, form: Rule, text: str) -> None:
+    def _refuse(self, kind: str, form: Form, text: str) -> None:
         """Take a placeholder as typed and in normal form."""
         self._refused[kind].add(text)
         with contextlib.suppress(UnusableError):
@@ -141,11 +143,13 @@ class Normaliser:
         return f"{e164};ext={number.extension}" if number.extension else e164
 
 
-def _rule(form: Rule, refused: set[str], pattern: re.Pattern[str]) -> Rule:
+def _rule(form: Form, refused: set[str], pattern: re.Pattern[str]) -> Rule:
     """`form` with what all types have in common: a limit of length, trimming, placeholders."""
     matches = pattern.fullmatch
 
-    def rule(value: str) -> str:
+    def rule(value: str | None) -> str:
+        if not value:
+            raise UnusableError("empty")
         if len(value) > LONGEST:
             raise UnusableError("too_long")
         text = (value if value.isascii() else _visible(value)).strip()

@@ -8,45 +8,42 @@ from typing import TYPE_CHECKING
 from identity.fragments import CUSTOMER_ID, RECORD, Normaliser, UnusableError
 
 if TYPE_CHECKING:
+    from identity.fragments import Rule
     from identity.hashing import Hasher
     from identity.records import Fragment
 
-Hash = Callable[[str], bytes]
+Identify = Callable[["Fragment"], bytes]
+"""Fragment -> keyed hash; raises `UnusableError` with the reason why it identifies nobody."""
 
 
-class Identify:
-    """Fragment -> keyed hash, or the reason why it identifies nobody (as text, which no hash is)."""
+class Identifiers:
+    """The ways from a fragment to its hash, by type."""
 
     def __init__(self, normaliser: Normaliser, hasher: Hasher) -> None:
-        """Put the fragments into normal form with one, hash them with the other."""
+        """Put values into normal form with one, hash them with the other."""
         self.record = hasher.identifiers(RECORD)
+        """Key of a record -> hash, for a record that has no fragment."""
+        rules = dict(normaliser.rules)
+        self._customer = rules.pop(CUSTOMER_ID)
+        self._customers: dict[str, Callable[[str], bytes]] = {}
         self._hasher = hasher
-        self._customer = normaliser.rules[CUSTOMER_ID]
-        self._rules = {
-            kind: (rule, hasher.identifiers(kind)) for kind, rule in normaliser.rules.items() if kind != CUSTOMER_ID
-        }
-        self._customers: dict[str, Hash] = {}
+        self.by_type = {kind: _identify(rule, hasher.identifiers(kind)) for kind, rule in rules.items()}
+        self.by_type[CUSTOMER_ID] = self._customer_id
 
-    def __call__(self, fragment: Fragment) -> bytes | str:
-        """The hash, or the reason."""
-        value = fragment.value
-        if not value:
-            return "empty"
-        found = self._rules.get(fragment.type)
-        try:
-            if found:
-                rule, digest = found
-                return digest(rule(value))
-            if fragment.type == CUSTOMER_ID:
-                return self._customer_id(fragment.source_system, value)
-        except UnusableError as error:
-            return str(error)
-        return "unknown_type"
-
-    def _customer_id(self, source: str | None, value: str) -> bytes | str:
+    def _customer_id(self, fragment: Fragment) -> bytes:
+        source = fragment.source_system
         if not source:
-            return "no_source_system"
+            raise UnusableError("no_source_system")
         digest = self._customers.get(source)
         if digest is None:
             digest = self._customers[source] = self._hasher.identifiers(CUSTOMER_ID, source)
-        return digest(self._customer(value))
+        return digest(self._customer(fragment.value))
+
+
+def _identify(rule: Rule, digest: Callable[[str], bytes]) -> Identify:
+    return lambda fragment: digest(rule(fragment.value))
+
+
+def unknown(_: Fragment) -> bytes:
+    """The way of a fragment whose type is none of ours."""
+    raise UnusableError("unknown_type")

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
+from identity.hashing import UID_BYTES
 from identity.store import Customer, Merge
 
 if TYPE_CHECKING:
@@ -32,35 +33,30 @@ class People:
     """The persons of one tenant. A person is a number, 1 for the oldest; `lineage` is told of every change."""
 
     def __init__(
-        self,
-        store: Store,
-        hasher: Hasher,
-        lineage: Lineage,
-        parents: list[int],
-        *,
-        run_id: str = "",
-        low_memory: bool = False,
+        self, store: Store, hasher: Hasher, lineage: Lineage, *, run_id: str = "", low_memory: bool = False
     ) -> None:
         """Take up the work where the store left it.
 
         Args:
             store: open; with its index when `low_memory`.
             hasher: makes the ids of new persons.
-            lineage: what to tell of new persons, links and merges.
-            parents: of the persons in the store, see `Store.persons`.
+            lineage: what to tell of new persons, links and merges; knows the ids of those in the store.
             run_id: name of the run, for the merges it finds.
             low_memory: look identifiers up in the store instead of holding them all.
         """
         self._store = store
         self._hasher = hasher
         self._lineage = lineage
-        self._parents = parents
         self._run_id = run_id
         self._low_memory = low_memory
-        self._known: dict[bytes, int] = {}
+        # In 256 parts, by the hash's first byte: one large dictionary would need half as much again while it grows.
+        self._known: list[dict[bytes, int]] = [{} for _ in range(256)]
         self._rows: dict[bytes, int] = {}  # customer ids not yet met in this run: their first meeting is told
+        self._parents = list(range(len(lineage.uids) // UID_BYTES + 1))  # of a living person itself; place 0 is free
         if not low_memory:
-            self._known, self._rows = store.identifiers(len(parents) - 1)
+            self._rows = store.identifiers(self._known, self._parents)
+        for retired, survivor in store.merges(len(self._parents) - 1):
+            self._parents[retired] = survivor
         self._recall: Callable[[bytes], int] = self._recall_from_store if low_memory else self._recall_from_rows
         self._told: set[int] = set()
         self._now = store.latest()
@@ -77,12 +73,13 @@ class People:
     def tick(self) -> None:
         """Set the time of what comes next; to be called after every commit. It never runs backwards."""
         self._now = max(self._now, time.time_ns() // 1000)
-        if self._low_memory and len(self._known) > CACHED:
-            self._known.clear()
+        if self._low_memory and sum(map(len, self._known)) > CACHED:
+            for part in self._known:
+                part.clear()
 
     def knows(self, digest: bytes) -> bool:
         """Whether an identifier belongs to somebody."""
-        return bool(self._known.get(digest) or self._recall(digest))
+        return bool(self._known[digest[0]].get(digest) or self._recall(digest))
 
     def assign(self, digests: Sequence[bytes], fragments: Sequence[Fragment], record_id: str) -> int:
         """The person whom all these identifiers now belong to.
@@ -96,13 +93,13 @@ class People:
         person = fresh = several = 0
         found = []
         for digest in digests:
-            owner = known.get(digest) or self._recall(digest)
+            owner = known[digest[0]].get(digest) or self._recall(digest)
             found.append(owner)
             if not owner:
                 fresh += 1
                 continue
             if parents[owner] != owner:
-                owner = known[digest] = found[-1] = self._survivor(owner)
+                owner = known[digest[0]][digest] = found[-1] = self._survivor(owner)
             if not person:
                 person = owner
             elif owner != person:
@@ -128,7 +125,7 @@ class People:
         return person
 
     def _attach(self, digest: bytes, person: int, fragment: Fragment) -> None:
-        self._known[digest] = person
+        self._known[digest[0]][digest] = person
         source = fragment.source_system if fragment.type == CUSTOMER_ID else None
         self._store.add_identifier(digest, person, _NUMBERS[fragment.type], source, self._now)
         if source:
@@ -172,7 +169,7 @@ class People:
         return self._recalled(digest, *found) if found else 0
 
     def _recalled(self, digest: bytes, person: int, customer: Customer | None) -> int:
-        self._known[digest] = person
+        self._known[digest[0]][digest] = person
         if customer and self._parents[person] == person:  # else the merges tell, see `_survivor`
             self._lineage.linked(customer, person)
         return person

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from identity import settings
-from identity.fragments import CARD_NUMBER, KINDS, RECORD, Normaliser
+from identity.fragments import CARD_NUMBER, KINDS, RECORD, Normaliser, UnusableError
 from identity.hashing import Hasher, make_key, read_key, uid_text
-from identity.identify import Identify
+from identity.identify import Identifiers, unknown
 from identity.lineage import Lineage
 from identity.people import People
 from identity.records import FRAGMENTS, PERSON, TENANT, Codec, Fragment
@@ -43,7 +43,7 @@ class ResolveIdentity(PipeMapper):
     package_name = "growthnav-connectors"
     capabilities = [PluginCapabilities.ABOUT, PluginCapabilities.STRUCTURED_LOGGING]  # noqa: RUF012
     config_jsonschema = settings.SCHEMA
-    flush_bytes: ClassVar[int] = 1 << 22  # 5,000 records or so: commits are few, and the output buffer stays small
+    flush_bytes: ClassVar[int] = 1 << 21  # a commit every 2,000 records or so: few enough, and the buffer stays small
 
     def __init__(self, **arguments: Any) -> None:
         """Take hold of the tenant's store and read it."""
@@ -52,16 +52,15 @@ class ResolveIdentity(PipeMapper):
         store = Store(chosen.store)
         self.hasher = Hasher(_key(chosen, store))
         store.open(chosen.tenant, self.hasher.key_id, durable=chosen.durable, indexed=chosen.low_memory)
-        uids, parents = store.persons()
         self.lineage = lineage = Lineage(
-            chosen.tenant, store, uids, self.outlet(IDENTITY_MAP.name), self.outlet(IDENTITY_MERGES.name)
+            chosen.tenant, store, store.uids(), self.outlet(IDENTITY_MAP.name), self.outlet(IDENTITY_MERGES.name)
         )
         self.store = store
-        self.people = People(store, self.hasher, lineage, parents, run_id=self.run_id, low_memory=chosen.low_memory)
+        self.people = People(store, self.hasher, lineage, run_id=self.run_id, low_memory=chosen.low_memory)
         self.rejects = RejectLog(STAGE, chosen.tenant, self.run_id)
         self.records: Counter[str] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
-        self.identify = Identify(
+        self.hashes = Identifiers(
             Normaliser(chosen.region, gmail_dots=chosen.gmail_dots, placeholders=chosen.placeholders), self.hasher
         )
         self._sent_schemas: set[str] = set()
@@ -131,7 +130,7 @@ class ResolveIdentity(PipeMapper):
     def _handler(self, stream: str, codec: Codec) -> RecordHandler:
         """What is done with one record of a stream."""
         decode, encode, emit = codec.decode, codec.encode, self.outlet(stream)
-        identify, drop, tenant = self.identify, self._drop, self.settings.tenant
+        ways, record_hash, drop, tenant = self.hashes.by_type, self.hashes.record, self._drop, self.settings.tenant
         people, assign, uids, records = self.people, self.people.assign, self.lineage.uids, self.records
 
         def handle(raw: msgspec.Raw) -> None:
@@ -145,10 +144,12 @@ class ResolveIdentity(PipeMapper):
             digests: list[bytes] = []
             kept: list[Fragment] = []
             for fragment in record.fragments or ():
-                digest = identify(fragment)
-                if isinstance(digest, str):
-                    drop(fragment.type, digest)
-                elif digest not in digests:
+                try:
+                    digest = ways.get(fragment.type, unknown)(fragment)
+                except UnusableError as error:
+                    drop(fragment.type, str(error))
+                    continue
+                if digest not in digests:
                     fragment.value = digest.hex()
                     digests.append(digest)
                     kept.append(fragment)
@@ -157,8 +158,8 @@ class ResolveIdentity(PipeMapper):
             # A record without fragments is known by its key. When it comes again with some, the two persons merge;
             # when it loses them it becomes somebody new, because the keys of other records are not kept.
             if not digests:
-                person = assign((identify.record(key),), (ANONYMOUS,), key)
-            elif people.has_records and people.knows(known := identify.record(key)):
+                person = assign((record_hash(key),), (ANONYMOUS,), key)
+            elif people.has_records and people.knows(known := record_hash(key)):
                 person = assign((*digests, known), (*kept, ANONYMOUS), key)
             else:
                 person = assign(digests, kept, key)
