@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from functools import reduce
@@ -153,18 +154,22 @@ def widen(column: DataType, wanted: DataType) -> DataType:
 def column_names(properties: Iterable[str], columns: Iterable[str]) -> dict[str, str]:
     """Property name -> column name, for a warehouse that takes `Id` and `id` for one name.
 
-    A property keeps its own name, unless another property or column that differs only in case has it: then the
-    one whose column exists goes first, after that upper case before lower, and the others get `_2`, `_3`, ...
-    A property without a name becomes `_`.
+    A property keeps its own name, unless another differs from it only in case: of such twins the one whose column
+    exists goes first, after that upper case before lower, and the others get `_2`, `_3`, ... A property without a
+    name becomes `_`.
     """
     existing = set(columns)
     plain = {name: name or "_" for name in properties}
-    ordered = sorted(plain, key=lambda name: (plain[name] not in existing, not name, name))
+    twins = Counter(name.casefold() for name in plain.values())
+    ordered = sorted(
+        plain,
+        key=lambda name: (twins[plain[name].casefold()] > 1, plain[name] not in existing, not name, name),
+    )
     taken: set[str] = set()
     names: dict[str, str] = {}
     for name in ordered:
         column, number = plain[name], 1
-        while column.casefold() in taken:
+        while column.casefold() in taken or (number > 1 and column.casefold() in twins):
             number += 1
             column = f"{plain[name]}_{number}"
         taken.add(column.casefold())

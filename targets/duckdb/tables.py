@@ -31,11 +31,14 @@ class Tables:
         """See to the tables of `schema`, which is made when it is missing."""
         self._connection = connection
         self._schema = schema
+        (database,) = connection.execute("SELECT current_database()").fetchone() or ("",)
+        # In full: a file and a schema of one name would be ambiguous.
+        self._place = f"{quoted(database)}.{quoted(schema)}"
         self._hard_delete = hard_delete
 
     def name(self, stream: str) -> str:
         """The full name of a stream's table, quoted."""
-        return f"{quoted(self._schema)}.{quoted(stream)}"
+        return f"{self._place}.{quoted(stream)}"
 
     def columns(self, stream: str) -> dict[str, str]:
         """Column name -> SQL type, in order; empty when there is no such table."""
@@ -79,7 +82,7 @@ class Tables:
                 f"{quoted(name)} {sql_type}{COMPRESSED if sql_type == 'JSON' else ''}"
                 for name, sql_type in wanted.items()
             )
-            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self._schema)}")
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._place}")
             self._connection.execute(f"CREATE TABLE {table} ({fields})")
             return
         for name, sql_type in wanted.items():
