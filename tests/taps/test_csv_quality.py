@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 pytestmark = pytest.mark.quality
@@ -114,6 +116,17 @@ def test_memory_of_an_unclosed_quote(tmp_path: Path):
     _, memory, code = measured(tmp_path, path=str(tmp_path / "quote.csv"))
     assert code == 0
     assert memory < 400, f"{memory:.0f} MB"
+
+
+def test_memory_of_large_cells_in_parquet(tmp_path: Path):
+    path = tmp_path / "wide.parquet"
+    table = pyarrow.table({"id": range(120), "note": [f"{row % 10}" * 5 * MEGABYTE for row in range(120)]})
+    pyarrow.parquet.write_table(table, path, row_group_size=5, use_dictionary=False, compression="none")
+    assert path.stat().st_size > 500 * MEGABYTE
+    del table
+    _, memory, code = measured(tmp_path, path=str(path))
+    assert code == 0
+    assert memory < 500, f"{memory:.0f} MB for cells of 5 MB"
 
 
 def test_memory_of_json_lines_and_parquet(tmp_path: Path):

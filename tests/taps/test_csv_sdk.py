@@ -134,14 +134,15 @@ def test_command_line_errors_are_one_line_without_traceback(
     assert done.stdout == ""
 
 
-def test_sigterm_ends_after_a_state_that_goes_on(tmp_path: Path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # "1": every write goes straight to the system
+def test_sigterm_ends_after_a_state_that_goes_on(tmp_path: Path, unbuffered: str):
     rows = 400_000
     (tmp_path / "big.csv").write_text("id\n" + "".join(f"{row:07}\n" for row in range(rows)))
     config = {"streams": [{"stream": "s", "path": str(tmp_path / "big.csv")}]}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with subprocess.Popen(
-        [TAP, "--config", str(tmp_path / "config.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as tap:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [TAP, "--config", str(tmp_path / "config.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as tap:
         assert tap.stdout is not None
         head = tap.stdout.read(1000)  # it is writing, and the pipe is full
         time.sleep(0.2)

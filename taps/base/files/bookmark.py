@@ -32,12 +32,13 @@ Seen = tuple[str, int]
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """A file that had been read up to `rows` data rows, all of them good."""
+    """A file that had been read up to `rows` data rows, all of them good, with settings of that fingerprint."""
 
     file: str
     modified: str
     size: int
     rows: int
+    settings: str
 
 
 class FilesRead(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -87,9 +88,10 @@ def store(mark: FilesRead, state: dict[str, Any]) -> None:
 class FileBookmark:
     """Tells which files are new, and keeps the account while they are read."""
 
-    def __init__(self, mark: FilesRead, path: Sequence[str]) -> None:
-        """Go on from `mark` with the files of `path` (the globs as they are set)."""
+    def __init__(self, mark: FilesRead, path: Sequence[str], settings: str) -> None:
+        """Go on from `mark` with the files of `path` (the globs as they are set), read as `settings` say."""
         self._mark = mark
+        self._settings = settings
         self.path_has_changed = bool(mark.forgotten_before) and list(path) != mark.path
         if self.path_has_changed:
             mark.forgotten_before = ""  # other globs may mean older files that were never seen
@@ -106,14 +108,13 @@ class FileBookmark:
         ]
 
     def rows_read(self, file: SourceFile) -> int:
-        """How many data rows of the file an interrupted run has already passed on."""
+        """How many data rows of the file, as it is now, an interrupted run has passed on as this one would."""
         reading = self._mark.reading
-        same = reading and (reading.file, reading.modified, reading.size) == (file.name, file.modified, file.size)
-        return reading.rows if reading and same else 0
+        return reading.rows if reading == self._reading(file, reading.rows if reading else 0) and reading else 0
 
     def progress(self, file: SourceFile, rows: int) -> None:
         """The first `rows` data rows of the file have been written, none was rejected."""
-        self._mark.reading = Reading(file.name, file.modified, file.size, rows)
+        self._mark.reading = self._reading(file, rows)
 
     def drop_progress(self) -> None:
         """The file being read will have to be read anew."""
@@ -130,6 +131,9 @@ class FileBookmark:
     def store(self, state: dict[str, Any]) -> None:
         """Put the account into the stream's part of the state."""
         store(self._mark, state)
+
+    def _reading(self, file: SourceFile, rows: int) -> Reading:
+        return Reading(file.name, file.modified, file.size, rows, self._settings)
 
     def _old(self, file: SourceFile) -> bool:
         return file.modified < self._mark.forgotten_before

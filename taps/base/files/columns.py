@@ -26,6 +26,8 @@ _HEADERS = 100
 """Newest files whose columns make up the catalog; a column only older ones have is announced when they are read."""
 
 _SAMPLED_FILES, _SAMPLED_ROWS = 10, 1000
+_SAMPLED_LETTERS = 50
+"""A cell longer than that is a text, whatever it begins with."""
 
 
 def marks() -> Properties:
@@ -118,6 +120,9 @@ def _of_objects(source: Source, options: StreamSettings, known: Properties) -> P
 
 
 def _sample(columns: Iterable[Column], source: Source, samples: dict[str, list[str]]) -> None:
-    rows = [row for row in islice(source.rows, _SAMPLED_ROWS) if isinstance(row, list)]
-    for place, column in enumerate(columns):
-        samples[column.name] += [row[place] for row in rows if row[place] is not None]
+    names = [column.name for column in columns]
+    for row in islice(source.rows, _SAMPLED_ROWS):
+        if isinstance(row, list):
+            for name, cell in zip(names, row, strict=True):
+                if cell is not None:
+                    samples[name].append(cell[:_SAMPLED_LETTERS])

@@ -82,9 +82,10 @@ class Reading:
         if convert is None:
             return None
         fits = _PATTERNS[DECIMAL if kind == NUMBER else kind].fullmatch
+        pointed = self._pointed if self.decimal == "comma" else str
 
-        def strictly(value: Any) -> Any:
-            if not isinstance(value, str) or not fits(self._pointed(value)):
+        def strictly(value: str) -> Any:
+            if not fits(pointed(value)):
                 raise SkippableError("does not fit the type seen before", rule=kind)
             return convert(value)
 

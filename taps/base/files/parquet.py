@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from taps.base.files.table import Rows
 
 _ROWS = 2000
+_FETCH_BYTES = 16 * 1024 * 1024
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _AS_IT_IS, _AS_TEXT, _AS_JSON = "{}", "CAST({} AS VARCHAR)", "CAST(to_json({}) AS VARCHAR)"
 
@@ -43,6 +44,9 @@ _TYPES: list[tuple[re.Pattern[str], str, dict[str, Any]]] = [
 ]
 """Pattern of the DuckDB type, SQL expression (with {} for the column), JSON schema: the first that matches."""
 
+_ROW_BYTES = (
+    "SELECT sum(total_uncompressed_size) / max(row_group_num_rows) FROM parquet_metadata(?) WHERE row_group_id = 0"
+)
 _READ = "FROM read_parquet(?, hive_partitioning = false)"
 
 
@@ -69,8 +73,10 @@ class ParquetTable:
 
     def rows(self) -> Rows:
         """Every row, in the file's order."""
+        (row_bytes,) = self._connection.execute(_ROW_BYTES, [self._path]).fetchone() or (None,)
+        count = min(_ROWS, int(_FETCH_BYTES / (row_bytes or 1)) or 1)
         cursor = self._connection.execute(self._select, [self._path])
-        while batch := cursor.fetchmany(_ROWS):
+        while batch := cursor.fetchmany(count):
             yield from map(list, batch)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import re
 from typing import Any
 
@@ -163,6 +164,7 @@ STREAM: dict[str, dict[str, Any]] = {
         "Longest line",
         "Characters in a line or a quoted cell; more is an error, not an ever growing process.",
         minimum=1000,
+        maximum=2**31 - 1,
         default=32 * 1024 * 1024,
     ),
     "allow_missing": setting("boolean", "Allow missing", "A path that matches no file is no error.", default=False),
@@ -251,6 +253,11 @@ class StreamSettings(msgspec.Struct, frozen=True):
     def paths(self) -> list[str]:
         """The globs, as they are set."""
         return [self.path] if isinstance(self.path, str) else self.path
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any setting does."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:8]
 
     @property
     def reading(self) -> kinds.Reading:

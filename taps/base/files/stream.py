@@ -59,9 +59,10 @@ class FileStream(BlockStream):
     def blocks(self) -> Iterator[list[bytes]]:
         """The records of all new files, or of the snapshot."""
         self._mark = None
+        self._told_absent: set[str] = set()
         self._rejected = Rejected(self.options, self.logger)
         yield from self._snapshot() if self.options.mode == settings.REPLACE else self._new_files()
-        metrics.counter("rows_rejected", self._rejected.total, stream=self.name)
+        metrics.counter("reject_count", self._rejected.total, stage=self.tap_name, stream=self.name)
 
     def save_bookmark(self) -> None:
         """Put the account of files into the state; a snapshot's is put there once it is complete."""
@@ -80,7 +81,7 @@ class FileStream(BlockStream):
         """
         incremental = self.replication_method == REPLICATION_INCREMENTAL
         found = bookmark.load(self.name, self.stream_state) if incremental else bookmark.FilesRead()
-        mark = self._mark = bookmark.FileBookmark(found, self.options.paths)
+        mark = self._mark = bookmark.FileBookmark(found, self.options.paths, self.options.fingerprint)
         if mark.path_has_changed:
             self.logger.warning("path has changed: files no longer named in the state are read again")
         waiting = {file.name: file for file in mark.unread(self._in_order(self._files()))}
@@ -191,8 +192,10 @@ class FileStream(BlockStream):
         if source.objects is not None:
             return shape.ObjectShape(known, columns.declared(self.options), frame)
         table = columns.of_table(source, self.options, known)
-        if absent := sorted(set(self.options.columns) - {column.name for column in table}):
-            self.logger.warning("'%s' has no column %s, although declared", file.name, ", ".join(absent))
+        absent = set(self.options.columns) - {column.name for column in table} - self._told_absent
+        if absent:
+            self._told_absent |= absent  # once: the files of a stream tend to be alike
+            self.logger.warning("'%s' has no column %s, although declared", file.name, ", ".join(sorted(absent)))
         return shape.TableShape(table, frame)
 
     def _files(self) -> list[SourceFile]:
