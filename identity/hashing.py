@@ -110,18 +110,23 @@ def make_key(path: Path) -> bytes:
     """A new key, in a new file that only this user may read; an existing file is never replaced.
 
     Raises:
-        OSError: the file cannot be written, or is there already.
+        ConfigurationError: the file cannot be written.
     """
     key = secrets.token_bytes(KEY_BYTES)
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(key.hex() + "\n")
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(draft)  # all of the key or no file at all
-    finally:
-        draft.unlink(missing_ok=True)
+        draft.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the key file {path} cannot be written ({type(error).__name__})",
+            field="key_file",
+            remedy="Set key_file to a path this user may write",
+        ) from None
     return key

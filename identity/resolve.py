@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_sdk.helpers.capabilities import PluginCapabilities
@@ -15,6 +16,7 @@ from identity.lineage import Lineage
 from identity.people import People
 from identity.records import FRAGMENTS, PERSON, TENANT, Codec, Fragment
 from identity.store import Store
+from identity.store_file import Hold
 from pipe import command, messages, metrics
 from pipe.errors import DataError, SkippableError
 from pipe.mapper import PipeMapper, RecordHandler
@@ -48,21 +50,33 @@ class ResolveIdentity(PipeMapper):
     def __init__(self, **arguments: Any) -> None:
         """Take hold of the tenant's store and read it."""
         super().__init__(**arguments)
-        self.settings = chosen = settings.read(self.config)
-        store = Store(chosen.store)
-        self.hasher = Hasher(_key(chosen, store))
-        store.open(chosen.tenant, self.hasher.key_id, durable=chosen.durable, indexed=chosen.low_memory)
-        self.lineage = lineage = Lineage(
-            chosen.tenant, store, store.uids(), self.outlet(IDENTITY_MAP.name), self.outlet(IDENTITY_MERGES.name)
-        )
-        self.store = store
-        self.people = People(store, self.hasher, lineage, run_id=self.run_id, low_memory=chosen.low_memory)
-        self.rejects = RejectLog(STAGE, chosen.tenant, self.run_id)
-        self.records: Counter[str] = Counter()
-        self.dropped: Counter[tuple[str, str]] = Counter()
+        self.settings = settings.read(self.config)
+        self._open = ExitStack()
+        with ExitStack() as opening:  # what is open is closed again when the rest fails
+            self._start(self.settings, opening)
+            self._open = opening.pop_all()
+
+    def _start(self, chosen: settings.Settings, opening: ExitStack) -> None:
+        opening.callback(Hold(chosen.store).release)
+        self.hasher = Hasher(_key(chosen))
         self.hashes = Identifiers(
             Normaliser(chosen.region, gmail_dots=chosen.gmail_dots, placeholders=chosen.placeholders), self.hasher
         )
+        self.store = Store(
+            chosen.store, chosen.tenant, self.hasher.key_id, durable=chosen.durable, indexed=chosen.low_memory
+        )
+        opening.callback(self.store.close)
+        self.lineage = Lineage(
+            chosen.tenant,
+            self.store,
+            self.store.uids(),
+            self.outlet(IDENTITY_MAP.name),
+            self.outlet(IDENTITY_MERGES.name),
+        )
+        self.people = People(self.store, self.hasher, self.lineage, run_id=self.run_id, low_memory=chosen.low_memory)
+        self.rejects = RejectLog(STAGE, chosen.tenant, self.run_id)
+        self.records: Counter[str] = Counter()
+        self.dropped: Counter[tuple[str, str]] = Counter()
         self._sent_schemas: set[str] = set()
 
     def is_ours(self, stream: str) -> bool:
@@ -125,7 +139,11 @@ class ResolveIdentity(PipeMapper):
         try:
             super().process_endofpipe()
         finally:
-            self.store.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._open.close()
 
     def _handler(self, stream: str, codec: Codec) -> RecordHandler:
         """What is done with one record of a stream."""
@@ -190,11 +208,11 @@ class ResolveIdentity(PipeMapper):
         return []
 
 
-def _key(chosen: settings.Settings, store: Store) -> bytes:
+def _key(chosen: settings.Settings) -> bytes:
     """The tenant's secret key; a new one only for a new store."""
     if chosen.key is not None:
         return chosen.key
-    if store.exists or chosen.key_file.exists():
+    if chosen.store.exists() or chosen.key_file.exists():
         return read_key(chosen.key_file)
     return make_key(chosen.key_file)
 

@@ -10,52 +10,15 @@ Work is written in one transaction a flush, committed before any line that depen
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from identity.fragments import KINDS, RECORD
-from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
+from identity.store_file import connect, damaged, faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
-
-APPLICATION_ID: Final = 0x474E_4944
-"""`GNID` in the file's header: tells an identity store from any other SQLite file."""
-
-VERSION: Final = 1
-"""Of the tables below; in the header as `user_version`."""
-
-_TABLES: Final = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE person (id INTEGER PRIMARY KEY, uid BLOB NOT NULL);
-CREATE TABLE ident (
-    hash BLOB NOT NULL,          -- keyed hash of the identifier
-    person INTEGER NOT NULL,     -- whom it was first linked to
-    kind INTEGER NOT NULL,       -- place in identity.fragments.KINDS
-    source INTEGER,              -- the source system, for a customer_id only
-    first_seen INTEGER NOT NULL  -- microseconds since 1970 UTC
-);
-CREATE INDEX ident_customer ON ident (person) WHERE source IS NOT NULL;
-CREATE TABLE merge (
-    retired INTEGER PRIMARY KEY, -- the person that was merged away
-    survivor INTEGER NOT NULL,   -- an older one, at that time not retired
-    at INTEGER NOT NULL,         -- microseconds since 1970 UTC
-    reason TEXT NOT NULL,
-    record_id TEXT NOT NULL,
-    run_id TEXT NOT NULL
-);
-CREATE INDEX merge_survivor ON merge (survivor);
-"""
-
-_KEEP_INDEX: Final = "CREATE UNIQUE INDEX IF NOT EXISTS ident_hash ON ident (hash)"
-_DROP_INDEX: Final = "DROP INDEX IF EXISTS ident_hash"  # dear to keep up to date, and only low-memory runs look into it
 
 _ROWS: Final = 50
 """Rows an INSERT statement takes at once."""
@@ -73,23 +36,6 @@ WITH RECURSIVE below (id, since) AS (
 SELECT ident.hash, source.name, coalesce(below.since, ident.first_seen)
 FROM below JOIN ident ON ident.person = below.id AND ident.source IS NOT NULL JOIN source ON source.id = ident.source
 """
-
-_FAULTS: Final[dict[int, tuple[type[PipeError], str, str]]] = {
-    sqlite3.SQLITE_CORRUPT: (DataError, "is damaged", "Put back a copy of it; it has not been changed"),
-    sqlite3.SQLITE_CONSTRAINT: (DataError, "is damaged", "Put back a copy of it; it has not been changed"),
-    sqlite3.SQLITE_NOTADB: (
-        ConfigurationError,
-        "is not an identity store",
-        "Set store to another path; the file has not been changed",
-    ),
-    sqlite3.SQLITE_BUSY: (RetriableError, "is locked by another program", "Close that program and run again"),
-    sqlite3.SQLITE_LOCKED: (RetriableError, "is locked by another program", "Close that program and run again"),
-    sqlite3.SQLITE_FULL: (RetriableError, "cannot grow, the disk is full", "Free some space and run again"),
-    sqlite3.SQLITE_IOERR: (RetriableError, "cannot be written or read", "See that the disk is sound and has space"),
-    sqlite3.SQLITE_READONLY: (ConfigurationError, "may not be written", "Give this user the right to write there"),
-    sqlite3.SQLITE_PERM: (ConfigurationError, "may not be written", "Give this user the right to write there"),
-    sqlite3.SQLITE_CANTOPEN: (ConfigurationError, "cannot be opened", "Give this user the right to write there"),
-}
 
 
 class Merge(NamedTuple):
@@ -112,70 +58,20 @@ class Customer(NamedTuple):
 
 
 class Store:
-    """An open identity store, held against other runs until it is closed."""
+    """An open identity store."""
 
-    def __init__(self, path: Path) -> None:
-        """Take hold of the store at `path`, without opening it yet.
-
-        Raises:
-            RetriableError: another run holds it.
-            ConfigurationError: its directory cannot be written.
-        """
+    def __init__(self, path: Path, tenant: str, key_id: str, *, durable: bool = False, indexed: bool = False) -> None:
+        """Open it, with the arguments of `store_file.connect`; `indexed` for `find`."""
         self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock: int | None = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise ConfigurationError(
-                f"the identity store {path} cannot be made or locked ({type(error).__name__})",
-                field="store",
-                remedy="Set store to a path this user may write",
-            ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, however it ends
-        except BlockingIOError:
-            raise RetriableError(
-                f"the identity store {path} is in use by another run of the tenant",
-                remedy="Run again when that one has ended",
-            ) from None
-        self.exists = path.exists()
-
-    def open(self, tenant: str, key_id: str, *, durable: bool = False, indexed: bool = False) -> None:
-        """Open the store, or make it.
-
-        Args:
-            tenant: whose it is.
-            key_id: which key its hashes were made with.
-            durable: wait for the disk at every commit. Without, a commit outlives a killed process, but the last
-                ones may be lost with the machine's power (the store stays sound either way).
-            indexed: keep the index that `find` needs.
-
-        Raises:
-            ConfigurationError: it belongs to another tenant, key or program, or a newer version; nothing is changed.
-            DataError: it is damaged; nothing is changed.
-        """
+        self._db = connect(path, tenant, key_id, durable=durable, indexed=indexed)
         self._idents: list[bytes | int | None] = []  # columns of one row after those of the other
         self._persons: list[bytes | int] = []
         with self._faults():
-            if not self.exists:
-                self._make(tenant, key_id)
-            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=1)
-            try:
-                self._check(tenant, key_id)
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._db.execute(_KEEP_INDEX if indexed else _DROP_INDEX)
-                self._sources: dict[str, int] = dict(self._db.execute("SELECT name, id FROM source"))
-            except BaseException:
-                self.close()
-                raise
+            self._sources: dict[str, int] = dict(self._db.execute("SELECT name, id FROM source"))
 
     def close(self) -> None:
-        """Let go of the file and of the hold on it; what is not committed is lost."""
-        if self._lock is not None:
-            self._db.close()
-            os.close(self._lock)
-            self._lock = None
+        """Let go of the file; what is not committed is lost."""
+        self._db.close()
 
     # Reading.
 
@@ -185,7 +81,7 @@ class Store:
         with self._faults():
             for place, (number, uid) in enumerate(self._db.execute("SELECT id, uid FROM person ORDER BY id"), 1):
                 if number != place:
-                    raise self._damaged()
+                    raise damaged(self.path)
                 uids += uid
         return uids
 
@@ -194,7 +90,7 @@ class Store:
         with self._faults():
             for retired, survivor in self._db.execute("SELECT retired, survivor FROM merge"):
                 if not 0 < survivor < retired <= persons:
-                    raise self._damaged()
+                    raise damaged(self.path)
                 yield retired, survivor
 
     def identifiers(self, known: list[dict[bytes, int]], persons: list[int]) -> dict[bytes, int]:
@@ -208,11 +104,11 @@ class Store:
                 for digest, person in rows:
                     known[digest[0]][digest] = persons[person]
             except IndexError:
-                raise self._damaged() from None
+                raise damaged(self.path) from None
             customers = dict(self._db.execute("SELECT hash, rowid FROM ident WHERE source IS NOT NULL"))
             (count,) = self._db.execute("SELECT count(*) FROM ident").fetchone()
         if sum(map(len, known)) + len(customers) != count:
-            raise self._damaged()
+            raise damaged(self.path)
         return customers
 
     def has_records(self) -> bool:
@@ -305,65 +201,8 @@ class Store:
                 self._db.execute("INSERT INTO source VALUES (?, ?)", (number, name))
         return number
 
-    # Opening.
-
-    def _make(self, tenant: str, key_id: str) -> None:
-        """A new store, complete or not there at all: it gets its name when it is done."""
-        draft = self.path.with_name(f"{self.path.name}.new")
-        draft.unlink(missing_ok=True)
-        db = sqlite3.connect(draft, isolation_level=None)
-        db.executescript(_TABLES)
-        db.executemany("INSERT INTO meta VALUES (?, ?)", (("tenant", tenant), ("key_id", key_id)))
-        db.close()
-        draft.chmod(0o600)
-        draft.rename(self.path)
-
-    def _check(self, tenant: str, key_id: str) -> None:
-        """Refuse a store that is not ours to write, before anything is changed."""
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID:
-            raise self._fault(sqlite3.SQLITE_NOTADB)
-        if version != VERSION:
-            raise ConfigurationError(
-                f"the identity store {self.path} has version {version}, this program writes version {VERSION}",
-                remedy="Use the release that wrote it, or a later one",
-            )
-        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise self._damaged()
-        meta = dict(self._db.execute("SELECT name, value FROM meta"))
-        if meta.get("tenant") != tenant:
-            raise ConfigurationError(
-                f"the identity store {self.path} belongs to another tenant",
-                field="store",
-                remedy="Give each tenant a store of its own",
-            )
-        if meta.get("key_id") != key_id:
-            raise ConfigurationError(
-                f"the identity store {self.path} was made with another key",
-                field="key_file",
-                remedy="Put the tenant's key back: with another one nobody would be recognised",
-            )
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Tell what SQLite finds wrong in our own words."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            if not hasattr(error, "sqlite_errorcode"):
-                raise  # a mistake of ours, not of the file
-            raise self._fault(error.sqlite_errorcode) from None
-        except OSError:
-            raise self._fault(sqlite3.SQLITE_CANTOPEN) from None
-
-    def _fault(self, code: int) -> PipeError:
-        kind, problem, remedy = _FAULTS.get(code & 0xFF, _FAULTS[sqlite3.SQLITE_IOERR])
-        return kind(f"the identity store {self.path} {problem}", remedy=remedy)
-
-    def _damaged(self) -> PipeError:
-        return self._fault(sqlite3.SQLITE_CORRUPT)
+    def _faults(self) -> AbstractContextManager[None]:
+        return faults(self.path)
 
 
 def _linked(row: tuple[bytes, int, str | None, int]) -> tuple[int, Customer | None]:

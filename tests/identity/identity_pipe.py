@@ -77,19 +77,21 @@ def conversions(*contents: dict[str, Any]) -> list[bytes]:
 
 
 def run_bytes(lines: list[bytes], settings: dict[str, Any], flush_bytes: int | None = None) -> bytes:
-    """The output of a run in this process."""
+    """The output of a run in this process; with `flush_bytes` line by line, and as much is held back at most."""
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with contextlib.redirect_stdout(output):
         mapper = ResolveIdentity(config=dict(settings))
-        if flush_bytes is not None:
-            mapper.flush_bytes = flush_bytes  # type: ignore[misc]
         try:
-            for line in lines:
-                mapper.feed([line], len(line))
-            mapper.process_endofpipe()
+            if flush_bytes is None:
+                mapper.listen(io.BytesIO(b"\n".join(lines)))
+            else:
+                mapper.flush_bytes = flush_bytes
+                for line in lines:
+                    mapper.feed([line], len(line))
+                mapper.process_endofpipe()
         finally:
-            mapper.store.close()
+            mapper.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
     return output.buffer.getvalue()  # type: ignore[attr-defined]
