@@ -110,7 +110,7 @@ class PipeTap(StrictSettings, Tap):
     @classmethod
     def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **options: Any) -> None:
         """Run the tap from the command line."""
-        super().invoke(state=_json(state, "state"), catalog=_json(catalog, "catalog"), **options)
+        super().invoke(state=_checked(state, dict), catalog=_checked(catalog, _Catalog), **options)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings one by one, then what they say together.
@@ -139,15 +139,23 @@ def bad_state(why: str, stream: str | None = None) -> DataError:
     )
 
 
-def _json(file: IO[str] | None, what: str) -> IO[str] | None:
-    """The file, once it is known to hold a JSON object."""
+class _Entry(msgspec.Struct):
+    tap_stream_id: str
+
+
+class _Catalog(msgspec.Struct):
+    streams: list[_Entry]
+
+
+def _checked(file: IO[str] | None, shape: type) -> IO[str] | None:
+    """The file, once it is known to hold JSON of that shape."""
     if file is None:
         return None
     try:
         text = file.read()
-        msgspec.json.decode(text, type=dict)
+        msgspec.json.decode(text, type=shape)
     except ValueError:
-        if what == "state":
-            raise bad_state("the file is not a JSON object") from None
-        raise DataError(f"the {what} file is not a JSON object", remedy="Write it anew with --discover") from None
+        if shape is _Catalog:
+            raise DataError("the catalog file is not a catalog", remedy="Write it anew with --discover") from None
+        raise bad_state("the file is not a JSON object") from None
     return io.StringIO(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, NoReturn
 
 from pipe import command
-from taps.base.files import bookmark, settings
+from taps.base.files import bookmark, choices, settings
 from taps.base.files.stream import FileStream
 from taps.base.settings import setting
 from taps.base.tap import PipeTap
@@ -25,7 +25,7 @@ class TapCSV(PipeTap):
     config_jsonschema: ClassVar[dict[str, Any]] = {
         "type": "object",
         "properties": {
-            "streams": settings.STREAMS,
+            "streams": choices.STREAMS,
             "add_metadata_columns": setting(
                 "boolean",
                 "Add metadata columns",

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
-from taps.base.files import settings
+from taps.base.files import choices, settings
 from taps.csv.tap import TapCSV
 
 FOLDER = Path(tempfile.mkdtemp(prefix="tap-csv-sdk-"))
@@ -94,7 +94,7 @@ def test_about_names_every_setting_with_title_and_description():
     for name, schema in {**properties, **properties["streams"]["items"]["properties"]}.items():
         assert schema["title"], name
         assert schema["description"].endswith("."), name
-    assert set(settings.STREAM) == set(settings.StreamSettings.__struct_fields__)
+    assert set(choices.STREAM) == set(settings.StreamSettings.__struct_fields__)
     assert "| streams |" in run("--about", "--format", "markdown").stdout
 
 
@@ -118,7 +118,7 @@ def test_settings_from_the_environment():
         (["--config", "no-such-file.json"], 78, "cannot be read"),
         (["--config", __file__], 78, "not a JSON object"),
         (["--config", "{config}", "--state", __file__], 65, "the state cannot be used: the file is not a JSON object"),
-        (["--config", "{config}", "--catalog", __file__], 65, "the catalog file is not a JSON object"),
+        (["--config", "{config}", "--catalog", __file__], 65, "the catalog file is not a catalog"),
         ([], 78, "streams is missing"),
     ],
 )

@@ -12,6 +12,7 @@ from taps.base.files.source import opened
 from taps.base.files.table import Column
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterable, Mapping, Sequence
 
     from taps.base.files.find import SourceFile
@@ -57,7 +58,7 @@ def of_table(source: Source, options: StreamSettings, known: Mapping[str, Any]) 
         if name in options.columns:
             columns.append(_declared(name, options, typed=source.typed))
         elif source.typed:
-            columns.append(Column(name, column.schema, column.convert))
+            columns.append(_agreed(Column(name, column.schema, column.convert), known.get(name)))
         else:
             kind = kinds.kind_of(known.get(name, {}))
             convert = options.reading.strict_converter(kind)
@@ -65,12 +66,22 @@ def of_table(source: Source, options: StreamSettings, known: Mapping[str, Any]) 
     return columns
 
 
+def with_keys(properties: Mapping[str, dict[str, Any]], keys: Sequence[str]) -> Properties:
+    """The properties, those of the key without null: rows without one are rejected."""
+    strict = {}
+    for name, schema in properties.items():
+        types = schema.get("type", "string")
+        kept = [kind for kind in types if kind != "null"] if isinstance(types, list) else types
+        strict[name] = {**schema, "type": kept} if name in keys else schema
+    return strict
+
+
 def declared(options: StreamSettings) -> dict[str, Column]:
     """The declared columns by name, for values that need not be text."""
     return {name: _declared(name, options, typed=True) for name in options.columns}
 
 
-def discover(files: Sequence[SourceFile], options: StreamSettings) -> Properties:
+def discover(files: Sequence[SourceFile], options: StreamSettings, logger: logging.Logger) -> Properties:
     """The properties of the stream: union of what the files have, in order of appearance, then what is declared.
 
     Raises:
@@ -88,10 +99,11 @@ def discover(files: Sequence[SourceFile], options: StreamSettings) -> Properties
                     found |= _of_objects(source, options, found) if sampled else {}
                     continue
                 columns = of_table(source, options, found)
-                found |= {column.name: column.schema for column in columns if column.name not in found}
+                found |= {column.name: column.schema for column in columns}
                 if sampled and options.infer_types and not source.typed:
                     _sample(columns, source, samples)
         except PipeError as error:
+            logger.warning("Not in the catalog: %s", error)
             errors.append(error)
     if errors and len(errors) == len(newest):
         raise errors[0]
@@ -104,6 +116,25 @@ def _declared(name: str, options: StreamSettings, *, typed: bool) -> Column:
     kind = options.columns[name]
     convert = options.reading.converter(kind)
     return Column(name, kinds.SCHEMAS[kind], _from_any(convert) if typed else convert)
+
+
+def _agreed(column: Column, known: dict[str, Any] | None) -> Column:
+    """The column of a typed file in the type its stream has so far; text where the two types do not go together."""
+    if known is None:
+        return column
+    before, now = _type(known), _type(column.schema)
+    if before == now or (before, now) == (("integer", None), ("number", None)):
+        return column
+    if (before, now) == (("number", None), ("integer", None)):
+        return Column(column.name, known, column.convert)
+    convert = column.convert
+    return Column(
+        column.name, kinds.SCHEMAS[kinds.STRING], lambda cell: kinds.as_text(convert(cell) if convert else cell)
+    )
+
+
+def _type(schema: dict[str, Any]) -> tuple[str, str | None]:
+    return shape.json_type(schema), schema.get("format")
 
 
 def _from_any(convert: Convert | None) -> Convert:

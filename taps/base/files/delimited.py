@@ -18,7 +18,7 @@ from pipe.errors import DataError, SkippableError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from taps.base.files.table import Rows
+    from taps.base.files.table import Row, Rows
     from taps.base.files.text import Lines
 
 DETECT, WHITESPACE, TAB = "detect", "whitespace", "tab"
@@ -85,7 +85,7 @@ class Delimited:
         self._start = layout.header - 1 if type(layout.header) is int else 0
         self._delimiter = self._find_delimiter()
         self._parsed = self._parse()
-        self._held: list[list[str] | SkippableError] = []
+        self._held: list[Row | SkippableError] = []
         self.columns = self._header() if layout.header else self._given_names()
 
     def rows(self) -> Rows:
@@ -103,10 +103,10 @@ class Delimited:
                     continue
                 row = fitted  # noqa: PLW2901
             if trim:
-                row = [cell.strip() for cell in row]  # noqa: PLW2901
+                row = [cell and cell.strip() for cell in row]  # noqa: PLW2901
             yield [None if cell in nulls else cell for cell in row]
 
-    def _parse(self) -> Iterator[list[str] | SkippableError]:
+    def _parse(self) -> Rows:
         if self._delimiter == WHITESPACE:
             yield from self._parse_blanks()
             return
@@ -129,10 +129,10 @@ class Delimited:
     def _parse_blanks(self) -> Iterator[list[str]]:
         for number, line in enumerate(self._lines.read_from(self._start), self._start):
             self._lines.row_start = number
-            if cells := [cell for cell in line.strip().replace("\t", " ").split(" ") if cell]:
+            if cells := [cell for cell in line.strip(" \t\r\n").replace("\t", " ").split(" ") if cell]:
                 yield cells
 
-    def _fitted(self, row: list[str], width: int) -> list[str] | SkippableError | None:
+    def _fitted(self, row: Row, width: int) -> Row | SkippableError | None:
         """A row of another width made to fit, or why not; None for a blank line."""
         if len(row) == 1 and not row[0].strip():
             return None
@@ -141,7 +141,7 @@ class Delimited:
         if not self._layout.pad:
             return SkippableError(f"it has {len(row)} cells instead of {width}", rule=RAGGED)
         self.cut += len(row) > width
-        return row[:width] + [""] * (width - len(row))
+        return [*row[:width], *[None] * (width - len(row))]
 
     def _find_delimiter(self) -> str:
         declared = self._dialect.delimiter

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipe.errors import DataError
+from pipe.errors import CredentialsError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,13 +61,19 @@ def find(patterns: Iterable[str], stream: str) -> list[SourceFile]:
         stream: for the error text.
 
     Raises:
-        DataError: a path without glob is a folder or another thing than a file.
+        CredentialsError: a folder may not be looked into.
+        DataError: a path is a folder or another thing than a file.
     """
     expanded = [_expand(pattern) for pattern in patterns]
     base = _common_folder([_fixed_part(pattern) for pattern in expanded])
-    found = {path for pattern in expanded for path in _matches(pattern, stream)}
-    files = [_source_file(path, base, stream) for path in found]
-    return sorted((file for file in files if file), key=lambda file: (file.modified, file.name))
+    try:
+        found = [_source_file(path, base, stream) for pattern in expanded for path in _matches(pattern, stream)]
+    except PermissionError:
+        raise CredentialsError(
+            "no right to look into a folder of path", stream=stream, remedy="Give the user of this process access"
+        ) from None
+    files = {file.name: file for file in found if file}  # two globs may match the same file
+    return sorted(files.values(), key=lambda file: (file.modified, file.name))
 
 
 def by_name(files: list[SourceFile], expression: str, stream: str) -> list[tuple[str, SourceFile]]:

@@ -83,6 +83,8 @@ class Reading:
             return None
         fits = _PATTERNS[DECIMAL if kind == NUMBER else kind].fullmatch
         pointed = self._pointed if self.decimal == "comma" else str
+        plainly: dict[str, Convert] = {INTEGER: int, DECIMAL: pointed}  # what fits needs no more checks
+        convert = plainly.get(kind, convert)
 
         def strictly(value: str) -> Any:
             if not fits(pointed(value)):
@@ -93,24 +95,14 @@ class Reading:
 
     def infer(self, values: Iterable[str]) -> str:
         """The narrowest kind that fits every value; `string` for none."""
-        kinds = dict(_PATTERNS)
-        empty = True
+        converts = {kind: self.strict_converter(kind) for kind in _PATTERNS}
+        possible, empty = list(_PATTERNS), True
         for value in values:
             empty = False
-            text = self._pointed(value)
-            kinds = {
-                kind: pattern for kind, pattern in kinds.items() if pattern.fullmatch(text) and self._takes(kind, value)
-            }
-            if not kinds:
+            possible = [kind for kind in possible if _takes(converts[kind], value)]
+            if not possible:
                 return STRING
-        return STRING if empty else next(iter(kinds))
-
-    def _takes(self, kind: str, value: str) -> bool:
-        convert = self.converter(kind)
-        try:
-            return convert is None or convert(value) is not None
-        except SkippableError:
-            return False
+        return STRING if empty else possible[0]
 
     def _pointed(self, value: str) -> str:
         """The number with a decimal point; where the comma is the decimal mark, points become commas."""
@@ -162,6 +154,13 @@ def kind_of(schema: dict[str, Any]) -> str:
 def as_text(value: Any) -> str:
     """A JSON value as the text a declared type is read from."""
     return value if isinstance(value, str) else messages.encode(value).decode()
+
+
+def _takes(convert: Convert | None, value: str) -> bool:
+    try:
+        return convert is not None and convert(value) is not None
+    except SkippableError:
+        return False
 
 
 class _Memory(dict[Any, Any]):

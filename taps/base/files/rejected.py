@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipe.errors import DataError, SkippableError
 from pipe.rejects import MINIMUM
-from taps.base.files import settings, shape
+from taps.base.files import choices, shape
 from taps.base.files.delimited import RAGGED
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class Rejected:
         self._options = options
         self._logger = logger
         self._fatal = {
-            *([RAGGED] if options.on_ragged == settings.FAIL else []),
-            *([shape.BAD_VALUE] if options.on_bad_value == settings.FAIL else []),
+            *([RAGGED] if options.on_ragged == choices.FAIL else []),
+            *([shape.BAD_VALUE] if options.on_bad_value == choices.FAIL else []),
         }
 
     @property

@@ -7,7 +7,7 @@ before the record that came with it.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipe import messages
 from pipe.errors import DataError, SkippableError
@@ -25,6 +25,25 @@ BAD_VALUE = "bad_value"
 
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", Decimal: "number", dict: "object", list: "array"}
 _SIGNATURES_KEPT = 1000
+
+
+def json_type(schema: dict[str, Any]) -> str:
+    """The one type of a property, null aside."""
+    types = schema.get("type", "string")
+    return next((kind for kind in ([types] if isinstance(types, str) else types) if kind != "null"), "string")
+
+
+class Shape(Protocol):
+    """Turns the rows of a file into encoded records."""
+
+    news: dict[str, dict[str, Any]]
+
+    def encode(self, row: Any, number: int, /) -> bytes:
+        """The record of data row `number`, counted from 1; `row` is used up.
+
+        Raises:
+            SkippableError: the row cannot be taken.
+        """
 
 
 class Frame:
@@ -88,11 +107,7 @@ class TableShape:
         self._converts = [(place, column.convert) for place, column in enumerate(self._columns) if column.convert]
 
     def encode(self, row: Row, number: int) -> bytes:
-        """The record of data row `number`, counted from 1; `row` is used up.
-
-        Raises:
-            SkippableError: the row cannot be taken.
-        """
+        """See `Shape`."""
         if self._picks is not None:
             values = [row[place] for place in self._picks]
         else:
@@ -132,7 +147,7 @@ class ObjectShape:
     def __init__(self, known: Mapping[str, dict[str, Any]], declared: Mapping[str, Column], frame: Frame) -> None:
         """Go on from the `known` properties; `declared` columns are converted, whatever type they come in."""
         self.news = {name: column.schema for name, column in declared.items() if frame.wanted(name)}
-        self._types = {name: _json_type(schema) for name, schema in known.items()}
+        self._types = {name: json_type(schema) for name, schema in known.items()}
         self._declared = {name: column.convert for name, column in declared.items()}
         self._texts: set[str] = set()
         self._seen: dict[tuple[Any, ...], tuple[str, ...]] = {}
@@ -140,11 +155,7 @@ class ObjectShape:
         self._marks = list(frame.marks.items())
 
     def encode(self, record: dict[str, Any], number: int) -> bytes:
-        """The record of data row `number`, counted from 1; `record` is changed.
-
-        Raises:
-            SkippableError: the record cannot be taken.
-        """
+        """See `Shape`."""
         signature = (*record, *map(type, record.values()))
         left_out = self._seen.get(signature)
         if left_out is None:
@@ -202,9 +213,3 @@ class ObjectShape:
             self._seen.clear()  # nulls that were left out have a property now
             self._types[name] = merged
             self.news[name] = {"type": [merged, "null"]}
-
-
-def _json_type(schema: dict[str, Any]) -> str:
-    """The one type of a property, null aside."""
-    types = schema.get("type", "string")
-    return next((kind for kind in ([types] if isinstance(types, str) else types) if kind != "null"), "string")

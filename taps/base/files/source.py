@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipe.errors import DataError
 from pipe.lenient import BOM
-from taps.base.files import jsonl, settings, text, unpack
+from taps.base.files import choices, jsonl, text, unpack
 from taps.base.files.delimited import DETECT, TAB, Delimited, Dialect, Layout
 from taps.base.files.parquet import ParquetTable
 from taps.base.files.table import Column
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from taps.base.files.table import Objects, Rows
 
 _SUFFIXES = {
-    ".csv": settings.CSV,
-    ".tsv": settings.TSV,
-    ".tab": settings.TSV,
-    ".jsonl": settings.JSONL,
-    ".ndjson": settings.JSONL,
-    ".parquet": settings.PARQUET,
-    ".pq": settings.PARQUET,
+    ".csv": choices.CSV,
+    ".tsv": choices.TSV,
+    ".tab": choices.TSV,
+    ".jsonl": choices.JSONL,
+    ".ndjson": choices.JSONL,
+    ".parquet": choices.PARQUET,
+    ".pq": choices.PARQUET,
 }
 _PARQUET_MAGIC = b"PAR1"
 
@@ -60,13 +60,13 @@ def opened(file: SourceFile, options: StreamSettings) -> Iterator[Source]:
             yield Source(notes=["it is empty"])
             return
         form = _format(file, options)
-        if form == settings.PARQUET:
+        if form == choices.PARQUET:
             with _parquet(file, options) as source:
                 yield source
             return
         lines = Lines(text.decoded(unpack.pieces(file.path), options.encoding), options.max_line_length)
         try:
-            if form == settings.JSONL:
+            if form == choices.JSONL:
                 source = Source(objects=jsonl.objects(lines))
                 yield source
             else:
@@ -85,7 +85,7 @@ def opened(file: SourceFile, options: StreamSettings) -> Iterator[Source]:
 
 
 def _format(file: SourceFile, options: StreamSettings) -> str:
-    if options.format != settings.DETECT:
+    if options.format != choices.DETECT:
         return options.format
     name = file.name.lower()
     for packed in unpack.PACKED_SUFFIXES:
@@ -95,18 +95,18 @@ def _format(file: SourceFile, options: StreamSettings) -> str:
         return _SUFFIXES[suffix]
     start = next(unpack.pieces(file.path), b"")
     if start.startswith(_PARQUET_MAGIC):
-        return settings.PARQUET
-    return settings.JSONL if start.removeprefix(BOM).lstrip().startswith(b"{") else settings.CSV
+        return choices.PARQUET
+    return choices.JSONL if start.removeprefix(BOM).lstrip().startswith(b"{") else choices.CSV
 
 
 def _delimited(lines: Lines, form: str, options: StreamSettings) -> Delimited:
-    delimiter = TAB if form == settings.TSV and options.delimiter == DETECT else options.delimiter
+    delimiter = TAB if form == choices.TSV and options.delimiter == DETECT else options.delimiter
     dialect = Dialect(delimiter, options.quotechar, options.escapechar, options.doublequote, options.trim)
     layout = Layout(
         header=options.header,
         names=() if options.header else tuple(options.columns),
-        number_duplicates=options.duplicate_columns == settings.NUMBER,
-        pad=options.on_ragged == settings.PAD,
+        number_duplicates=options.duplicate_columns == choices.NUMBER,
+        pad=options.on_ragged == choices.PAD,
         nulls=frozenset(options.null_values),
     )
     return Delimited(lines, dialect, layout, options.max_line_length)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
-from pipe import metrics, times
-from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError, SkippableError
-from taps.base.files import bookmark, columns, find, kinds, settings, shape
+from pipe import metrics
+from pipe.errors import DataError, PipeError, RetriableError, SkippableError
+from taps.base.files import bookmark, choices, columns, kinds, listing, shape
 from taps.base.files.rejected import Rejected
 from taps.base.files.source import opened
 from taps.base.stream import BlockStream
@@ -41,19 +40,19 @@ class FileStream(BlockStream):
         self._marked = self.config["add_metadata_columns"]
         self.primary_keys = options.key_properties or options.keys or [shape.FILE, shape.ROW]
         self.forced_replication_method = (
-            REPLICATION_FULL_TABLE if options.mode == settings.REPLACE else REPLICATION_INCREMENTAL
+            REPLICATION_FULL_TABLE if options.mode == choices.REPLACE else REPLICATION_INCREMENTAL
         )
-        self.replication_key = shape.MODIFIED if self._marked and options.mode == settings.APPEND else None
+        self.replication_key = shape.MODIFIED if self._marked and options.mode == choices.APPEND else None
 
     @property
     def schema(self) -> dict[str, Any]:
         """The JSON schema, found in the files once it is asked for: not at all when a catalog is given."""
         if self._schema is None:
-            found = columns.discover(self._files(), self.options)
+            found = columns.discover(self._files(), self.options, self.logger)
             found |= columns.marks() if self._marked else {}
             for key in self.primary_keys:
                 found.setdefault(key, kinds.SCHEMAS[kinds.STRING])
-            self._schema = {"type": "object", "properties": self._with_keys(found)}
+            self._schema = {"type": "object", "properties": columns.with_keys(found, self.primary_keys)}
         return self._schema
 
     def blocks(self) -> Iterator[list[bytes]]:
@@ -61,7 +60,7 @@ class FileStream(BlockStream):
         self._mark = None
         self._told_absent: set[str] = set()
         self._rejected = Rejected(self.options, self.logger)
-        yield from self._snapshot() if self.options.mode == settings.REPLACE else self._new_files()
+        yield from self._snapshot() if self.options.mode == choices.REPLACE else self._new_files()
         metrics.counter("reject_count", self._rejected.total, stage=self.tap_name, stream=self.name)
 
     def save_bookmark(self) -> None:
@@ -71,7 +70,7 @@ class FileStream(BlockStream):
 
     def announce(self, properties: Mapping[str, dict[str, Any]]) -> None:
         """Send a new SCHEMA when one of `properties` is new or differs from what was sent last."""
-        super().announce(self._with_keys(properties))
+        super().announce(columns.with_keys(properties, self.primary_keys))
 
     def _new_files(self) -> Iterator[list[bytes]]:
         """Read the files that are new; one that cannot be read does not keep the others from being read.
@@ -84,7 +83,7 @@ class FileStream(BlockStream):
         mark = self._mark = bookmark.FileBookmark(found, self.options.paths, self.options.fingerprint)
         if mark.path_has_changed:
             self.logger.warning("path has changed: files no longer named in the state are read again")
-        waiting = {file.name: file for file in mark.unread(self._in_order(self._files()))}
+        waiting = {file.name: file for file in mark.unread(listing.in_order(self._files(), self.options))}
         doubtful: list[SourceFile] = []
         failures: list[PipeError] = []
         for file in list(waiting.values()):
@@ -107,13 +106,13 @@ class FileStream(BlockStream):
         for file in doubtful:
             del waiting[file.name]
             mark.done(file, waiting.values())
-        self._end(failures)
+        self._fail_if_any(failures)
 
     def _snapshot(self) -> Iterator[list[bytes]]:
         """Read the snapshot, then tell the target that it is all there is."""
         mark = bookmark.load(self.name, self.stream_state)
         self.version = max(time.time_ns() // 1_000_000, mark.version + 1)
-        files = self._newest(self._in_order(self._files()))
+        files = listing.snapshot(self._files(), self.options, self.logger)
         for file in files:
             yield from self._read(file)
             if file.has_changed():
@@ -184,10 +183,10 @@ class FileStream(BlockStream):
             yield block, number
         self._rejected.rows += number - skip
 
-    def _shape(self, file: SourceFile, source: Source) -> Any:
+    def _shape(self, file: SourceFile, source: Source) -> shape.Shape:
         known = {**self.effective_schema["properties"], **self._sent["properties"]}
         marks = {shape.FILE: file.name, shape.MODIFIED: file.modified_at} if self._marked else {}
-        null_bad = self.options.on_bad_value == settings.NULL
+        null_bad = self.options.on_bad_value == choices.NULL
         frame = shape.Frame(self.is_selected, self.primary_keys, marks, null_bad_values=null_bad)
         if source.objects is not None:
             return shape.ObjectShape(known, columns.declared(self.options), frame)
@@ -199,58 +198,10 @@ class FileStream(BlockStream):
         return shape.TableShape(table, frame)
 
     def _files(self) -> list[SourceFile]:
-        """The files of `path` that are old enough, oldest first.
+        return listing.all_files(self.options, self.logger)
 
-        Raises:
-            ConfigurationError: there is none.
-        """
-        files = find.find(self.options.paths, self.name)
-        if not files and not self.options.allow_missing:
-            raise ConfigurationError(
-                "path matches no file",
-                stream=self.name,
-                remedy="Check it against the working directory, or set allow_missing",
-            )
-        if not self.options.settle_seconds:
-            return files
-        latest = times.to_text(datetime.now(UTC) - timedelta(seconds=self.options.settle_seconds))
-        settled = [file for file in files if file.modified < latest]
-        if len(settled) < len(files):
-            self.logger.info("%d files are left to the next run: they may still be growing", len(files) - len(settled))
-        return settled
-
-    def _in_order(self, files: list[SourceFile]) -> list[SourceFile]:
-        if not self.options.date_from_name:
-            return files
-        return [file for _, file in find.by_name(files, self.options.date_from_name, self.name)]
-
-    def _newest(self, files: list[SourceFile]) -> list[SourceFile]:
-        """The files that make up the snapshot."""
-        if self.options.snapshot == settings.ALL or not files:
-            return files
-        if not self.options.date_from_name:
-            newest = files[-1:]
-        else:
-            dated = find.by_name(files, self.options.date_from_name, self.name)
-            newest = [file for date, file in dated if date == dated[-1][0]]
-        if len(newest) < len(files):
-            self.logger.info(
-                "The snapshot is '%s'; %d older files are left out", newest[-1].name, len(files) - len(newest)
-            )
-        return newest
-
-    def _with_keys(self, properties: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """The properties, those of the key without null: rows without one are rejected."""
-        with_keys = dict(properties)
-        for key in self.primary_keys:
-            if key in with_keys:
-                types = with_keys[key].get("type", "string")
-                kept = [kind for kind in types if kind != "null"] if isinstance(types, list) else types
-                with_keys[key] = {**with_keys[key], "type": kept}
-        return with_keys
-
-    def _end(self, failures: list[PipeError]) -> None:
-        """Send the last STATE, then fail if anything did."""
+    def _fail_if_any(self, failures: list[PipeError]) -> None:
+        """Send the last STATE, then raise the first of the failures."""
         if not failures:
             return
         self._write_bookmark()
