@@ -79,13 +79,13 @@ class Committer:
             self._loader.commit(staged + rejects, before)
             self.commits += 1
         self._count(staged)
-        for message in (message for batch in taken for message in batch.messages):
-            discard(message)
         if refusal:
             self._say(before)
             raise _missing(refusal)
         for each in staged:
             self._rejects.check(each.batch.schema.stream, self._fetched[each.batch.schema.stream])
+        for message in (message for batch in taken for message in batch.messages):
+            discard(message)
         self.broken = False
         self._say(None)
 

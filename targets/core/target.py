@@ -353,7 +353,7 @@ def _listed(keys: tuple[str, ...]) -> str:
 
 def _storage_error(error: OSError) -> PipeError:
     reason = error.strerror or type(error).__name__
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
         return ConfigurationError(
             f"the database's directory cannot be written to ({reason})",
             remedy="Give this user the right to write there, or set filepath to another place",

@@ -61,10 +61,8 @@ class Column:
         """SQL for the text of a value that was read as `source`."""
         return f"trim({source}, '\"')" if self.kind is DataType.DECIMAL else source
 
-    def may_be_rounded(self, source: str) -> str | None:
-        """SQL that is true for a JSON number with a fraction, which went through a double on its way."""
-        if self.kind is not DataType.DECIMAL:
-            return None
+    def may_be_rounded(self, source: str) -> str:
+        """SQL that is true for a decimal that is a JSON number: its fraction went through a double on its way."""
         return f"(contains({source}, '.') AND NOT starts_with({source}, '\"'))"
 
     def parsed(self, text: str) -> str:

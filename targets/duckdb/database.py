@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 LOCK_PATIENCE_SECONDS = 10.0
 LOCK_PAUSE_SECONDS = 0.25
 
+MAGIC = slice(8, 12)
+"""Where a database file says that it is one."""
+
 
 def open_database(config: Mapping[str, Any]) -> tuple[duckdb.DuckDBPyConnection, SpoolDirectory]:
     """Open the file for this run alone; make it, and its directory, when they are missing.
@@ -34,7 +37,9 @@ def open_database(config: Mapping[str, Any]) -> tuple[duckdb.DuckDBPyConnection,
     if config["filepath"].startswith(":") or path.is_dir():
         raise ConfigurationError("filepath must name a file", remedy="For example out/acme.duckdb")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _create(path)
+    if not path.exists():
+        _create(path)
+    _check_kind(path)
     connection = _connect(path)
     try:
         spool = SpoolDirectory(path.parent, f".{path.name}.spool-")
@@ -55,7 +60,7 @@ def storage_errors() -> Iterator[None]:
             "the database engine ran out of memory or of space for temporary files",
             remedy="Raise memory_limit, lower batch_size_rows and batch_size_bytes, or free disk space",
         ) from None
-    except (duckdb.IOException, duckdb.FatalException) as error:
+    except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
         raise RetriableError(
             f"the database file cannot be written ({_cause(error)})",
             remedy="See that its disk has space and is writable, then run again; what was committed is kept",
@@ -64,14 +69,20 @@ def storage_errors() -> Iterator[None]:
 
 def _create(path: Path) -> None:
     """Make a new database under another name first, so that a kill leaves a whole file or none."""
-    if path.exists():
-        return
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.new-", dir=path.parent) as directory:
         new = Path(directory) / path.name
         with storage_errors():
             duckdb.connect(str(new)).close()
         with suppress(OSError):  # another run was faster, or there are no links here: connecting will do
             path.hardlink_to(new)
+
+
+def _check_kind(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(MAGIC.stop)[MAGIC] != b"DUCK":
+            raise ConfigurationError(
+                f"{path} is not a DuckDB database; it was left as it is", remedy="Set filepath to another file"
+            )
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -115,10 +126,6 @@ def _configure(connection: duckdb.DuckDBPyConnection, config: Mapping[str, Any],
 
 
 def _unusable(path: Path, error: duckdb.Error) -> PipeError:
-    if "not a valid DuckDB" in str(error):
-        return ConfigurationError(
-            f"{path} is not a DuckDB database; it was left as it is", remedy="Set filepath to another file"
-        )
     if "version" in str(error):
         return ConfigurationError(
             f"{path} was written by another version of DuckDB than {duckdb.__version__}",

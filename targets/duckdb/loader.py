@@ -69,7 +69,8 @@ class DuckDBLoader:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.rollback()
+            with suppress(duckdb.Error):  # a commit that failed has ended the transaction itself
+                self._connection.rollback()
             raise
 
     def _merge(self, staged: StagedTable, before: int | None) -> None:

@@ -1,9 +1,10 @@
-"""SQL that reads one part as text columns, whatever kind of file it is."""
+"""SQL that reads the columns of a stream from one part, whatever kind of file it is."""
 
 # ruff: noqa: S608  names go through `quoted`, texts through `literal`, the rest are numbers
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from targets.core.columns import DataType
@@ -16,8 +17,19 @@ if TYPE_CHECKING:
 
     from targets.core.spool import Part
 
-Source = tuple[str, list[str | None]]
-"""A FROM clause, and for each column the expression of its value in it (None: the file has no such column)."""
+_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """An expression for a column's value in a file: its text (or JSON), or already what is staged."""
+
+    sql: str
+    typed: bool = False
+
+
+Source = tuple[str, list[Value | None]]
+"""A FROM clause, and each column's value in it; None where the file has no such column."""
 
 
 def source(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
@@ -25,10 +37,9 @@ def source(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]
     if part.format == "parquet":
         return _parquet(connection, part, columns)
     read, values = (_by_pointer if names_clash(columns) else _by_name)(part, columns)
-    if part.spooled:
-        return read, values
-    # The core takes NUL out of what it spools itself.
-    return read, [_without_nul(column, value) for column, value in zip(columns, values, strict=True)]
+    if not part.spooled:  # the core takes NUL out of what it spools itself
+        values = [_without_nul(column, value) for column, value in zip(columns, values, strict=True)]
+    return read, [Value(value) for value in values]
 
 
 def names_clash(columns: Sequence[Column]) -> bool:
@@ -56,13 +67,13 @@ def parquet_row(connection: DuckDBPyConnection, part: Part, row: int) -> bytes:
     return found[0].encode() if found else b""
 
 
-def _by_name(part: Part, columns: Sequence[Column]) -> Source:
+def _by_name(part: Part, columns: Sequence[Column]) -> tuple[str, list[str]]:
     fields = ", ".join(f"{literal(column.origin.name)}: '{column.source_type}'" for column in columns)
     read = f"read_json({_file(part)}, format='newline_delimited', records=true, columns={{{fields}}}) AS r"
     return read, [f"r.{quoted(column.origin.name)}" for column in columns]
 
 
-def _by_pointer(part: Part, columns: Sequence[Column]) -> Source:
+def _by_pointer(part: Part, columns: Sequence[Column]) -> tuple[str, list[str]]:
     """Slower, but takes every property name there is."""
     pointers = ", ".join(literal(_pointer(column.origin.name)) for column in columns)
     read = (
@@ -78,24 +89,27 @@ def _by_pointer(part: Part, columns: Sequence[Column]) -> Source:
 def _parquet(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
     read = f"read_parquet({literal(str(part.path))}) AS r"
     types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {read})").fetchall())
-    values = []
-    for column in columns:
-        found = types.get(column.origin.name)
-        values.append(found and _without_nul(column, _as_text(f"r.{quoted(column.origin.name)}", found, column)))
-    return read, values
+    return read, [
+        _parquet_value(column, types[column.origin.name]) if column.origin.name in types else None for column in columns
+    ]
 
 
-def _as_text(name: str, file_type: str, column: Column) -> str:
+def _parquet_value(column: Column, file_type: str) -> Value:
+    """A type that fits as it is; anything else goes through text, as records do."""
+    name = f"r.{quoted(column.origin.name)}"
+    if column.kind is DataType.TEXT:
+        nested = file_type.startswith(("STRUCT", "MAP", "UNION")) or file_type.endswith("]")
+        return Value(_without_nul(column, f"to_json({name})::VARCHAR" if nested else f"{name}::VARCHAR"))
     if column.kind is DataType.JSON:
-        return f"to_json({name})" if file_type not in {"VARCHAR", "JSON"} else f"TRY_CAST({name} AS JSON)"
-    nested = file_type.startswith(("STRUCT", "MAP", "UNION")) or file_type.endswith("]")
-    return f"to_json({name})::VARCHAR" if nested else f"{name}::VARCHAR"
+        as_it_is = f"CASE WHEN json_valid({name}) THEN CAST({name} AS JSON) ELSE to_json({name}) END"
+        return Value(as_it_is if file_type == "VARCHAR" else f"to_json({name})")
+    whole = column.kind in {DataType.INTEGER, DataType.BIG_INTEGER}
+    fits = file_type in _WHOLE if whole else file_type == column.staged_type
+    return Value(f"CAST({name} AS {column.staged_type})" if fits else f"{name}::VARCHAR", typed=fits)
 
 
-def _without_nul(column: Column, expression: str | None) -> str | None:
-    if expression is None or column.kind is not DataType.TEXT:
-        return expression
-    return f"replace({expression}, chr(0), '')"
+def _without_nul(column: Column, value: str) -> str:
+    return f"replace({value}, chr(0), '')" if column.kind is DataType.TEXT else value
 
 
 def _file(part: Part) -> str:

@@ -117,19 +117,20 @@ class Stager:
     def _copy(self, staged: StagedTable, part: Part) -> int:
         """Append one part; returns how many rows it has."""
         read, found = sources.source(self._connection, part, staged.columns)
-        pairs = list(zip(staged.columns, found, strict=True))
-        values = ", ".join(column.parsed(column.text(value)) if value else "NULL" for column, value in pairs)
-        bad = " ".join(
-            f"WHEN {condition} THEN {number}"
-            for number, (column, value) in enumerate(pairs)
-            if value and (condition := column.is_bad(column.text(value)))
-        )
-        rounded = " OR ".join(
-            condition for column, value in pairs if value and (condition := column.may_be_rounded(value))
-        )
+        values, bad, rounded = [], [], []
+        for number, (column, value) in enumerate(zip(staged.columns, found, strict=True)):
+            if value is None or value.typed:
+                values.append(value.sql if value else "NULL")
+                continue
+            text = column.text(value.sql)
+            values.append(column.parsed(text))
+            if condition := column.is_bad(text):
+                bad.append(f"WHEN {condition} THEN {number}")
+            if part.format == "jsonl" and column.kind is DataType.DECIMAL:
+                rounded.append(column.may_be_rounded(value.sql))
         (rows,) = self._connection.execute(
-            f"INSERT INTO {staged.table} "
-            f"SELECT {values}, {f'CASE {bad} END' if bad else 'NULL'}, {rounded or 'NULL'} FROM {read}"
+            f"INSERT INTO {staged.table} SELECT {', '.join(values)}, "
+            f"CASE {' '.join(bad) or 'WHEN false THEN 0'} END, {' OR '.join(rounded) or 'NULL'} FROM {read}"
         ).fetchone() or (0,)
         return int(rows)
 

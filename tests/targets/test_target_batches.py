@@ -1,0 +1,100 @@
+"""BATCH files beyond the corpus: who removes them, and many rows in order."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from support import record, run_inside, schema, state
+
+from pipe.batches import PREFIX
+from targets.duckdb.target import TargetDuckDB
+
+SCHEMA = schema("s", ["id", "v"], ["id"])
+
+
+def message(*paths: Path, form: str = "jsonl") -> dict[str, Any]:
+    return {
+        "type": "BATCH",
+        "stream": "s",
+        "encoding": {"format": form, "compression": "gzip"},
+        "manifest": [path.as_uri() for path in paths],
+    }
+
+
+def load(tmp_path: Path, *lines: Any, **settings: Any) -> Any:
+    return run_inside(TargetDuckDB, {"filepath": str(tmp_path / "b.duckdb"), **settings}, [SCHEMA, *lines])
+
+
+def rows(tmp_path: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(tmp_path / "b.duckdb"), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_our_own_files_go_once_they_are_stored(tmp_path: Path) -> None:
+    ours, other = tmp_path / f"{PREFIX}a b.jsonl", tmp_path / "other.jsonl.gz"
+    ours.write_bytes(b'{"id":"1","v":"x"}\n')
+    other.write_bytes(gzip.compress(b'{"id":"2","v":"y"}\n'))
+    done = load(tmp_path, message(ours), message(other), state(n=1))
+    assert (done.code, done.lines) == (0, [b'{"n": 1}'])
+    assert not ours.exists()
+    assert other.exists()
+    assert rows(tmp_path, "SELECT * FROM s ORDER BY id") == [("1", "x"), ("2", "y")]
+
+
+def test_files_stay_when_the_commit_fails(tmp_path: Path) -> None:
+    ours = tmp_path / f"{PREFIX}a.jsonl"
+    ours.write_bytes(b'{"id":"1"}\n{"v":"no key"}\n')
+    done = load(tmp_path, record("s", id="0"), message(ours), state(n=1))
+    assert done.code == 65
+    assert "the record in line 3 has no value for its key" in done.log
+    assert done.lines == []
+    assert ours.exists()
+    assert rows(tmp_path, "SELECT id FROM s") == [("0",)], "a batch is stored whole or not at all"
+
+
+def test_many_rows_of_a_file_keep_their_order(tmp_path: Path) -> None:
+    """More rows than one thread reads; the last of each key wins, and a bad row is found where it is."""
+    big = tmp_path / "big.jsonl"
+    with big.open("w") as file:
+        for number in range(300_000):
+            file.write(f'{{"id":"{number % 1000}","v":"{number}"}}\n')
+    done = load(tmp_path, message(big), state(n=1))
+    assert done.code == 0, done.log
+    assert rows(tmp_path, "SELECT count(*), min(v::INT), max(v::INT) FROM s") == [(1000, 299_000, 299_999)]
+
+
+def test_parquet_of_every_type(tmp_path: Path) -> None:
+    """What a column store may hold, into text and into its own type."""
+    path = tmp_path / "t.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""COPY (SELECT '1' AS id, 5::TINYINT AS tiny, 1.5::FLOAT AS real, 'x'::BLOB AS bytes, [1, 2] AS list,
+            {{'a': 1}} AS struct, MAP {{'k': 'v'}} AS map, TIMESTAMPTZ '2024-05-01 10:00:00+02' AS zoned,
+            TIME '10:30:00' AS tm, 'NUL' || chr(0) AS nul, '{{"a": 1}}' AS json, 'not json' AS nojson)
+            TO '{path}' (FORMAT parquet)"""
+        )
+    kinds = {
+        "id": {"type": "string"},
+        "tiny": {"type": "integer"},
+        "real": {"type": "number"},
+        "bytes": {"type": "string"},
+        "list": {"type": "array"},
+        "struct": {"type": "string"},
+        "map": {"type": "object"},
+        "zoned": {"type": "string", "format": "date-time"},
+        "tm": {"type": "string", "format": "time"},
+        "nul": {"type": "string"},
+        "json": {"type": "object"},
+        "nojson": {"type": "object"},
+    }
+    announced = {"type": "SCHEMA", "stream": "s", "schema": {"properties": kinds}, "key_properties": ["id"]}
+    config = {"filepath": str(tmp_path / "b.duckdb")}
+    done = run_inside(TargetDuckDB, config, [announced, message(path, form="parquet"), state(n=1)])
+    assert done.code == 0, done.log
+    with duckdb.connect(str(tmp_path / "b.duckdb"), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        assert connection.execute("SELECT COLUMNS(*)::VARCHAR FROM s").fetchone() == (
+            "1", "5", "1.5", "x", "[1,2]", '{"a":1}', '{"k":"v"}', "2024-05-01 08:00:00+00", "10:30:00", "NUL",
+            '{"a": 1}', '"not json"',
+        )  # fmt: skip
