@@ -6,9 +6,11 @@ reads such a file to its end removes it. Files of other makers are left alone.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 PREFIX = "growthnav-batch-"
 _READ_ROWS = 10_000
+_LEFTOVER_SECONDS = 24 * 60 * 60
 
 
 class BatchMessage(msgspec.Struct):
@@ -104,9 +107,21 @@ def discard(message: BatchMessage) -> None:
             path.unlink(missing_ok=True)
 
 
-def write(stream: str, rows: list[bytes], directory: Path | None = None) -> bytes:
+def directory(configured: str | None) -> Path:
+    """Where batch files are written: made if need be, and cleared of what runs killed a day ago left behind."""
+    path = Path(configured or tempfile.gettempdir())
+    path.mkdir(parents=True, exist_ok=True)
+    oldest = time.time() - _LEFTOVER_SECONDS
+    for leftover in path.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # another user's, or gone meanwhile
+            if leftover.stat().st_mtime < oldest:
+                leftover.unlink()
+    return path
+
+
+def write(stream: str, rows: list[bytes], where: Path) -> bytes:
     """Write encoded records to a new JSON lines file; returns the BATCH message that names it."""
-    handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=".jsonl", dir=directory)
+    handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=".jsonl", dir=where)
     with os.fdopen(handle, "wb") as file:
         file.write(b"\n".join(rows))
         file.write(b"\n")

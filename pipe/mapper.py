@@ -55,7 +55,9 @@ class PipeMapper(StrictSettings, InlineMapper):
         self.stopping = False
         self.run_id = os.environ.get(RUN_ID_VARIABLE, "")
         self.batch_rows = int(self.config.get("batch_rows", 0))
-        self.batch_directory = Path(self.config["batch_directory"]) if self.config.get("batch_directory") else None
+        self._batch_directory = Path()
+        if self.batch_rows:
+            self._batch_directory = batches.directory(self.config.get("batch_directory"))
         self._announced: set[str] = set()
         self._writer = BlockWriter()
         self._chunks: list[bytes] = []  # whole messages in pieces: joining them once saves a copy a record
@@ -244,7 +246,7 @@ class PipeMapper(StrictSettings, InlineMapper):
         """Write pending records to batch files, then the STATE that covers them."""
         for stream, rows in self._pending.items():
             if rows:
-                self.send(batches.write(stream, rows, self.batch_directory))
+                self.send(batches.write(stream, rows, self._batch_directory))
                 rows.clear()
         if self._state is not None:
             self.send(self._state)

@@ -25,7 +25,9 @@ class Shouter(PipeMapper):
     """Upper-cases `name` in stream `words`; refuses a record whose name is `bad`."""
 
     name = "shouter"
-    config_jsonschema: dict[str, Any] = {"properties": {}}  # noqa: RUF012
+    config_jsonschema: dict[str, Any] = {  # noqa: RUF012
+        "properties": {"batch_rows": {"type": "integer"}, "batch_directory": {"type": "string"}}
+    }
 
     def __init__(self, output: io.BytesIO, **config: Any) -> None:
         super().__init__(config=config)
@@ -142,6 +144,16 @@ def test_records_leave_in_batches_with_the_state_that_covers_them(tmp_path: Path
     assert [json.loads(row)["name"] for row in batches.records(message)] == [f"W{number}" for number in range(10)]
     batches.discard(message)
     assert not list(tmp_path.iterdir())
+
+
+def test_batch_files_of_runs_killed_long_ago_are_removed(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (f"{batches.PREFIX}old", f"{batches.PREFIX}new", "mine.jsonl"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    shout([SCHEMA], batch_rows=1, batch_directory=str(tmp_path))
+    assert sorted(tmp_path.iterdir()) == sorted([new, other])
 
 
 @pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "parquet"])
