@@ -41,8 +41,12 @@ class Reading(msgspec.Struct, frozen=True):
     settings: str
 
 
-class FilesRead(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """The bookmark of one stream, as STATE holds it."""
+class FilesRead(msgspec.Struct, forbid_unknown_fields=True):
+    """The bookmark of one stream, as STATE holds it.
+
+    Every field is always there, in one shape: a runner may merge one state into another, key by key, and what is
+    absent would stay.
+    """
 
     files_read: int = 0
     """Format of this bookmark."""
@@ -50,7 +54,8 @@ class FilesRead(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     forgotten_before: str = ""
     path: list[str] = []
     """The globs the names belong to."""
-    reading: Reading | None = None
+    reading: list[Reading] = []
+    """None or one."""
     rows: int = 0
     """For `replace`: rows of the last complete snapshot."""
     version: int = 0
@@ -109,21 +114,21 @@ class FileBookmark:
 
     def rows_read(self, file: SourceFile) -> int:
         """How many data rows of the file, as it is now, an interrupted run has passed on as this one would."""
-        reading = self._mark.reading
-        return reading.rows if reading == self._reading(file, reading.rows if reading else 0) and reading else 0
+        same = [reading for reading in self._mark.reading if reading == self._reading(file, reading.rows)]
+        return same[0].rows if same else 0
 
     def progress(self, file: SourceFile, rows: int) -> None:
         """The first `rows` data rows of the file have been written, none was rejected."""
-        self._mark.reading = self._reading(file, rows)
+        self._mark.reading = [self._reading(file, rows)]
 
     def drop_progress(self) -> None:
         """The file being read will have to be read anew."""
-        self._mark.reading = None
+        self._mark.reading = []
 
     def done(self, file: SourceFile, waiting: Iterable[SourceFile]) -> None:
         """The whole file has been written; those `waiting` have not, and must not be forgotten."""
         mark = self._mark
-        mark.reading = None
+        mark.reading = []
         mark.files[file.name] = (file.modified, file.size)
         if len(mark.files) > 2 * REMEMBERED:
             self._forget(waiting)
