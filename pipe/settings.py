@@ -5,16 +5,18 @@ The SDK's own check quotes values (which may be secrets) and lets unknown names 
 
 from __future__ import annotations
 
+import contextlib
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase, _ConfigInput
 
 from pipe.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import click
     from jsonschema import ValidationError
 
 _KINDS = {
@@ -34,15 +36,42 @@ class StrictSettings(PluginBase):
     A null counts as not set, since that is how a runner passes what nobody configured.
     """
 
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        """Read the files of `--config`.
+
+        Raises:
+            ConfigurationError: one of them cannot be read, or is no JSON object.
+        """
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not a JSON object"
+            raise ConfigurationError(
+                f"the file given with --config cannot be read: {reason or 'it was not found'}",
+                remedy="Give the path of a JSON file, or ENV",
+            ) from None
+
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = {**self.config_jsonschema, "additionalProperties": False}
         self.append_builtin_config(schema)
-        self._config = without_nulls(self._config)
+        self._config = _with_numbers(without_nulls(self._config), schema["properties"])
         found = problems(self._config, schema)
         if found and raise_errors:
             count = f"{len(found)} setting{'s are' if len(found) > 1 else ' is'} wrong"
             raise ConfigurationError(f"{count}: {'; '.join(found)}", remedy=f"{self.name} --about lists all of them")
         return found
+
+
+def _with_numbers(config: dict[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Fractions given as text, as environment variables are, as numbers; the SDK converts the other kinds."""
+    result = dict(config)
+    for name, value in config.items():
+        kinds = properties.get(name, {}).get("type", ())
+        if isinstance(value, str) and "number" in kinds and "string" not in kinds:
+            with contextlib.suppress(ValueError):
+                result[name] = float(value)
+    return result
 
 
 def without_nulls(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Finished, record, run, run_inside, schema, state
+from support import Finished, join, record, run, run_inside, schema, state
 
 from pipe.errors import ConfigurationError, DataError
 from transforms.map_conversions import MapConversions
@@ -241,3 +241,25 @@ def test_about_and_version(tmp_path: Path) -> None:
     about = run("map-conversions", None, [], tmp_path, "--about", "--format", "json")
     assert {"tenant", "sources", "keep_raw"} <= set(json.loads(b"".join(about.lines))["settings"]["properties"])
     assert b"map-conversions v" in run("map-conversions", None, [], tmp_path, "--version").lines[0]
+
+
+def test_settings_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAP_CONVERSIONS_TENANT", "acme")
+    monkeypatch.setenv("MAP_CONVERSIONS_SOURCES", json.dumps(CONFIG["sources"]))
+    monkeypatch.setenv("MAP_CONVERSIONS_KEEP_RAW", "true")
+    monkeypatch.setenv("MAP_CONVERSIONS_MAX_REJECT_RATIO", "0.5")
+    lines = tmp_path / "lines.singer"
+    lines.write_bytes(join([schema("orders", FIELDS, ["id"]), order(1)]))
+    done = run("map-conversions", None, [], tmp_path, "--config=ENV", "--input", str(lines))
+    assert done.code == 0, done.log
+    assert len(done.records("conversions")) == len(done.records("orders")) == 1
+
+
+@pytest.mark.parametrize("text", [None, "no json", "[]"])
+def test_an_unreadable_config_file_is_named_as_such(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "config.json"
+    if text is not None:
+        path.write_text(text)
+    done = run("map-conversions", None, [], tmp_path, "--config", str(path))
+    assert done.code == ConfigurationError.exit_code
+    assert "--config cannot be read" in done.log.splitlines()[-1]
