@@ -255,7 +255,7 @@ def test_settings_from_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(done.records("conversions")) == len(done.records("orders")) == 1
 
 
-@pytest.mark.parametrize("text", [None, "no json", "[]"])
+@pytest.mark.parametrize("text", [None, "no json", "[1]"])
 def test_an_unreadable_config_file_is_named_as_such(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "config.json"
     if text is not None:
