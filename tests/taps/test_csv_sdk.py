@@ -173,3 +173,8 @@ def test_reader_that_leaves_early(tmp_path: Path):
     assert done.stdout.strip() == "1"
     assert "Traceback" not in done.stderr
     assert "retriable error: the next process in the pipe ended" in done.stderr
+
+
+def test_records_through_the_interface_of_the_sdk():
+    stream = TapCSV(config=SAMPLES["typed"]).streams["typed"]
+    assert [record["amount"] for record in stream.get_records(None)] == ["12.50", "3"]
