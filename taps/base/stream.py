@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from taps.base.tap import PipeTap
 
 
+_COUNT_SECONDS = 2
+"""Between two counts in the log, so that whoever watches the run sees it move."""
+
+
 class BlockStream(Stream):
     """Base of the streams.
 
@@ -103,6 +107,7 @@ class BlockStream(Stream):
         self._prepare()
         self._tap.writing = True
         with self.get_record_counter() as counter, self.get_sync_timer():
+            counter.log_interval = _COUNT_SECONDS
             for block in self.blocks():
                 if self._tap.stopping:  # the bookmark covers all that was written; this block was not
                     self._write_bookmark()

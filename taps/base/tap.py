@@ -20,9 +20,7 @@ from pipe.settings import StrictSettings
 if TYPE_CHECKING:
     from types import FrameType
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
 
 class MessageWriter(GenericSingerWriter[bytes, Message]):
@@ -94,18 +92,6 @@ class PipeTap(StrictSettings, Tap):
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add none of the SDK's own settings: they belong to the capabilities that are not offered."""
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the files of `--config`."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not a JSON object"
-            raise ConfigurationError(
-                f"the file given with --config cannot be read: {reason or 'it was not found'}",
-                remedy="Give the path of a JSON file, or ENV",
-            ) from None
 
     @classmethod
     def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **options: Any) -> None:
