@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 IDLE_SECONDS = 5.0
@@ -32,6 +33,41 @@ class FlushPolicy:
             or size >= self.bytes * factor
             or age >= self.seconds * factor
         )
+
+
+class Pace:
+    """Applies a policy to what has come since the last commit."""
+
+    def __init__(self, policy: FlushPolicy) -> None:
+        """Nothing has come."""
+        self._policy = policy
+        self._bytes = 0
+        self._since: float | None = None
+        self._last_input = time.monotonic()
+        self._first = True
+
+    def took(self, size: int) -> None:
+        """So many bytes of input have come."""
+        self._bytes += size
+        self._last_input = time.monotonic()
+
+    def due(self, rows: int, *, at_state: bool) -> bool:
+        """Whether to commit the `rows` records held back."""
+        if not rows:
+            return False
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        return self._policy.due(rows, self._bytes, now - self._since, at_state=at_state, first=self._first)
+
+    def idle(self) -> bool:
+        """Whether nothing has come for a while."""
+        return time.monotonic() - self._last_input >= IDLE_SECONDS
+
+    def committed(self) -> None:
+        """Everything held back is durable."""
+        self._bytes = 0
+        self._since = None
+        self._first = False
 
 
 class States:

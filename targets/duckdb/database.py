@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipe.errors import ConfigurationError, PipeError, RetriableError
+from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 from targets.core.spool import SpoolDirectory
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ def open_database(config: Mapping[str, Any]) -> tuple[duckdb.DuckDBPyConnection,
     if config["filepath"].startswith(":") or path.is_dir():
         raise ConfigurationError("filepath must name a file", remedy="For example out/acme.duckdb")
     path.parent.mkdir(parents=True, exist_ok=True)
+    spool_prefix = f".{path.name}.spool-"
     if not path.exists():
-        _create(path)
+        _create(path, spool_prefix)
     _check_kind(path)
     connection = _connect(path)
     try:
-        spool = SpoolDirectory(path.parent, f".{path.name}.spool-")
+        spool = SpoolDirectory(path.parent, spool_prefix)
         _configure(connection, config, spool.path)
     except BaseException:
         connection.close()
@@ -51,8 +52,8 @@ def open_database(config: Mapping[str, Any]) -> tuple[duckdb.DuckDBPyConnection,
 
 
 @contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn the engine's errors of disk and memory into ours."""
+def engine_errors(stream: str | None = None) -> Iterator[None]:
+    """Turn the engine's errors into ours; its own words may name values, so they are left out."""
     try:
         yield
     except duckdb.OutOfMemoryException:
@@ -65,13 +66,23 @@ def storage_errors() -> Iterator[None]:
             f"the database file cannot be written ({_cause(error)})",
             remedy="See that its disk has space and is writable, then run again; what was committed is kept",
         ) from None
+    except duckdb.ConstraintException:
+        raise DataError(
+            "a row breaks a constraint of its table", stream=stream, remedy="Drop the constraint, which is not ours"
+        ) from None
+    except (duckdb.DependencyException, duckdb.CatalogException, duckdb.BinderException) as error:
+        raise DataError(
+            f"its table cannot be changed as needed ({type(error).__name__})",
+            stream=stream,
+            remedy="Drop the index or the view that stands in the way",
+        ) from None
 
 
-def _create(path: Path) -> None:
-    """Make a new database under another name first, so that a kill leaves a whole file or none."""
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.new-", dir=path.parent) as directory:
+def _create(path: Path, prefix: str) -> None:
+    """Make a new database in another place first, so that a kill leaves a whole file or none."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as directory:
         new = Path(directory) / path.name
-        with storage_errors():
+        with engine_errors():
             duckdb.connect(str(new)).close()
         with suppress(OSError):  # another run was faster, or there are no links here: connecting will do
             path.hardlink_to(new)

@@ -36,23 +36,23 @@ class DuckDBLoader:
 
     def stage(self, batch: Batch) -> StagedTable:
         """Bring a batch into a temporary table and check it."""
-        with database.storage_errors():
+        with database.engine_errors(batch.schema.stream):
             columns = plan(batch.schema, self._tables.columns(batch.schema.stream))
             return self._stager.stage(batch, columns)
 
     def commit(self, staged: list[StagedTable], before: int | None) -> None:
         """Merge all of it in one transaction, without the records from input line `before` on."""
-        with database.storage_errors():
-            with self._transaction():
-                for each in staged:
-                    self._streams.add(each.batch.schema.stream)
+        with database.engine_errors(), self._transaction():
+            for each in staged:
+                stream = each.batch.schema.stream
+                with database.engine_errors(stream):
                     self._tables.prepare(each)
-                for each in staged:
                     self._merge(each, before)
                     if each.batch.activate is not None and before is None:
-                        self._activate(each.batch.schema.stream, each.batch.activate)
-            for each in staged:
-                self._connection.execute(f"DROP TABLE {each.table}")
+                        self._activate(stream, each.batch.activate)
+                self._streams.add(stream)
+        for each in staged:
+            self._connection.execute(f"DROP TABLE {each.table}")
 
     def close(self) -> None:
         """Close the file, tidied if it needs it, and remove the spool."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support import join, record, run_inside, schema, state
 
-from targets.core import target
+from targets.core import flush
 from targets.core.flush import FlushPolicy, States
 from targets.core.versions import Versions
 from targets.duckdb.target import TargetDuckDB
@@ -95,7 +95,7 @@ def test_commits_by_rows_and_at_the_end(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_a_pause_commits_what_a_state_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tap stays silent with its pipe open: after a while the STATE comes all the same."""
-    monkeypatch.setattr(target, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(flush, "IDLE_SECONDS", 0.2)
     reading, writing = os.pipe()
     seen: list[bytes] = []
     said = threading.Event()
