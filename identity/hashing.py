@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import secrets
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from pipe.errors import ConfigurationError
@@ -60,8 +61,9 @@ class Hasher:
 
     def field(self, name: str, text: str) -> str:
         """What stands for a personal text where the tenant keeps hashes only; equal texts of a field stay equal."""
+        plain = " ".join(unicodedata.normalize("NFC", text).lower().split())
         state = self._field.copy()
-        state.update(f"{name}{SEPARATOR}{' '.join(text.lower().split())}".encode())
+        state.update(f"{name}{SEPARATOR}{plain}".encode())
         return state.hexdigest()
 
 

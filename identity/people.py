@@ -9,6 +9,7 @@ another order finds them in the store.
 from __future__ import annotations
 
 import time
+from array import array
 from typing import TYPE_CHECKING, Final
 
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
@@ -16,14 +17,14 @@ from identity.hashing import UID_BYTES
 from identity.store import Customer, Merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, MutableSequence, Sequence
 
     from identity.hashing import Hasher
     from identity.lineage import Lineage
     from identity.records import Fragment
     from identity.store import Store
 
-CACHED: Final = 50_000
+CACHED: Final = 20_000
 """Identifiers kept at hand when memory is low, about 100 bytes each."""
 
 _NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
@@ -52,7 +53,10 @@ class People:
         # In 256 parts, by the hash's first byte: one large dictionary would need half as much again while it grows.
         self._known: list[dict[bytes, int]] = [{} for _ in range(256)]
         self._rows: dict[bytes, int] = {}  # customer ids not yet met in this run: their first meeting is told
-        self._parents = list(range(len(lineage.uids) // UID_BYTES + 1))  # of a living person itself; place 0 is free
+        # Each person's parent, a living person's own number; place 0 is free. The list also holds the number objects
+        # that all its identifiers share.
+        numbers = range(len(lineage.uids) // UID_BYTES + 1)
+        self._parents: MutableSequence[int] = array("q", numbers) if low_memory else list(numbers)
         if not low_memory:
             self._rows = store.identifiers(self._known, self._parents)
         for retired, survivor in store.merges(len(self._parents) - 1):

@@ -50,7 +50,6 @@ class ResolveIdentity(PipeMapper):
     def __init__(self, **arguments: Any) -> None:
         """Take hold of the tenant's store and read it."""
         super().__init__(**arguments)
-        self.settings = settings.read(self.config)
         self._open = ExitStack()
         with ExitStack() as opening:  # what is open is closed again when the rest fails
             self._start(self.settings, opening)
@@ -85,7 +84,7 @@ class ResolveIdentity(PipeMapper):
 
     def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
         """Prepare for a canonical stream; a stream of that name without fragments is somebody else's and passes."""
-        stream, properties = STREAMS.get(message.stream), message.schema.get("properties", {})
+        stream, properties = STREAMS.get(message.stream), message.schema.get("properties") or {}
         if stream is None or FRAGMENTS not in properties:
             self.handlers.pop(message.stream, None)
             return [line]
@@ -202,9 +201,8 @@ class ResolveIdentity(PipeMapper):
         return [messages.encode(CANONICAL[name].schema_message())]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Our own check, which quotes no value and finds unknown names."""
-        if raise_errors:
-            settings.read(self._config)
+        """Our own check in place of the SDK's: it quotes no value and finds unknown names."""
+        self.settings = settings.read(self._config)
         return []
 
 

@@ -10,14 +10,15 @@ Work is written in one transaction a flush, committed before any line that depen
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from identity.fragments import KINDS, RECORD
 from identity.store_file import connect, damaged, faults
+from pipe.errors import PipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _ROWS: Final = 50
@@ -66,6 +67,7 @@ class Store:
         self._db = connect(path, tenant, key_id, durable=durable, indexed=indexed)
         self._idents: list[bytes | int | None] = []  # columns of one row after those of the other
         self._persons: list[bytes | int] = []
+        self._failure: PipeError | None = None
         with self._faults():
             self._sources: dict[str, int] = dict(self._db.execute("SELECT name, id FROM source"))
 
@@ -93,7 +95,7 @@ class Store:
                     raise damaged(self.path)
                 yield retired, survivor
 
-    def identifiers(self, known: list[dict[bytes, int]], persons: list[int]) -> dict[bytes, int]:
+    def identifiers(self, known: list[dict[bytes, int]], persons: Sequence[int]) -> dict[bytes, int]:
         """Read every identifier: hash -> person into `known`, by the hash's first byte; of customer ids hash -> row.
 
         The persons are the very objects in `persons` (at place n the number n), which saves 32 bytes an identifier.
@@ -201,8 +203,17 @@ class Store:
                 self._db.execute("INSERT INTO source VALUES (?, ?)", (number, name))
         return number
 
-    def _faults(self) -> AbstractContextManager[None]:
-        return faults(self.path)
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Once anything has failed nothing may follow: SQLite may have rolled back what was told to be there."""
+        if self._failure:
+            raise self._failure
+        try:
+            with faults(self.path):
+                yield
+        except PipeError as error:
+            self._failure = error
+            raise
 
 
 def _linked(row: tuple[bytes, int, str | None, int]) -> tuple[int, Customer | None]:

@@ -124,6 +124,8 @@ def connect(
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.execute(_KEEP_INDEX if indexed else _DROP_INDEX)
+            if indexed:  # its pages change all over the file at every commit: copy them back less often
+                db.execute("PRAGMA wal_autocheckpoint = 16384")
         except BaseException:
             db.close()
             raise

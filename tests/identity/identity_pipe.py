@@ -102,13 +102,23 @@ def run(lines: list[bytes], settings: dict[str, Any], flush_bytes: int | None = 
     return messages(run_bytes(lines, settings, flush_bytes))
 
 
-def process(lines: list[bytes], settings: dict[str, Any], **options: Any) -> subprocess.CompletedProcess[bytes]:
+def command(flush_bytes: int | None) -> list[str]:
+    """The executable; with `flush_bytes` it holds back less and so commits and writes more often."""
+    if flush_bytes is None:
+        return [str(EXECUTABLE)]
+    start = f"from identity.resolve import ResolveIdentity, main; ResolveIdentity.flush_bytes = {flush_bytes}; main()"
+    return [sys.executable, "-c", start]
+
+
+def process(
+    lines: list[bytes], settings: dict[str, Any], flush_bytes: int | None = None, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
     """A run in a process of its own."""
     path = Path(settings["store"]).parent / "config.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(settings))
     return subprocess.run(
-        [EXECUTABLE, "--config", path],
+        [*command(flush_bytes), "--config", path],
         input=b"\n".join(lines) + b"\n",
         capture_output=True,
         check=False,

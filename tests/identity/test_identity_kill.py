@@ -4,7 +4,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from identity_pipe import (
     aliases,
+    command,
     config,
     conversion,
     living,
@@ -25,8 +25,6 @@ from identity_pipe import (
 
 CHAOS_TRIALS = int(os.environ.get("CHAOS_TRIALS", "20"))
 RECORDS = 6_000
-COMMAND = "from identity.resolve import ResolveIdentity, main; ResolveIdentity.flush_bytes = 20_000; main()"
-"""The executable, with a small flush: many commits to die between."""
 
 
 def rows(seed: int) -> list[dict[str, Any]]:
@@ -52,7 +50,7 @@ def stream(ordered: list[dict[str, Any]]) -> bytes:
 def run_and_kill(settings_path: Path, data: bytes, after_bytes: int | None = None, delay: float = 0) -> bytes:
     """What the process had written when it was killed with SIGKILL: so many bytes (None: never), and a bit later."""
     with subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "--config", settings_path],
+        [*command(20_000), "--config", settings_path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
