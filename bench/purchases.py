@@ -73,5 +73,5 @@ def _row(number: int, user: int, draw: random.Random) -> tuple[object, ...]:
         f"Shop No. {shop}",
         "newsletter" if draw.random() < 0.5 else "",
         f"Cj0{draw.getrandbits(160):040x}" if draw.random() < 0.17 else "",
-        f"{user * 2654435761 % 2**64:016x}" if draw.random() < 0.6 else "",
+        f"{user * 2654435761 % 2**80:020x}" if draw.random() < 0.6 else "",
     )

@@ -136,7 +136,7 @@ class PipeMapper(StrictSettings, InlineMapper):
                     if envelope.stream in passing:
                         chunks += (line, b"\n")
                     try:
-                        if b"\\" in clean and lenient.NUL in clean:  # the short search first: it is ten times faster
+                        if lenient.has_nul(clean):
                             self._handle_mended(handler, envelope.record)
                         else:
                             handler(envelope.record)

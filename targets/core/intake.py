@@ -142,7 +142,7 @@ class Intake:
             self.commit()
 
     def _on_schema(self, line: bytes) -> None:
-        if lenient.NUL in line:
+        if lenient.has_nul(line):
             line = lenient.mend(line)[0]
         schema = read_schema(messages.decode_schema(line, self.position), metadata=self._metadata is not None)
         buffers = self._committer.buffers

@@ -137,7 +137,7 @@ class StreamBuffer:
         self.records.append(b"")
         data = b"\n".join(self.records)
         self.records.clear()
-        if lenient.NUL in data:
+        if lenient.has_nul(data):
             data = b"\n".join(map(_without_nul, data.split(b"\n")))
         if not self._open:
             self._batch.parts.append(Part(self._spool.new_file(), array("Q")))
