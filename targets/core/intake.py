@@ -93,13 +93,9 @@ class Intake:
                 continue
             version, complete = waiting
             if complete:
-                buffer.activate(version)
+                self._activate(buffer, version)
             else:
-                logger.warning(
-                    "Version %d of stream '%s' is not activated: no STATE after its records says it is complete",
-                    version,
-                    stream,
-                )
+                _not_activated(stream, version, "no STATE after its records says it is complete")
 
     def report(self) -> None:
         """Log what was odd."""
@@ -170,7 +166,14 @@ class Intake:
                 "no version" if buffer else f"stream '{envelope.stream}', which has had no SCHEMA",
             )
         elif self._versions.announce(envelope.stream, envelope.version, self.position):
-            buffer.activate(envelope.version)
+            self._activate(buffer, envelope.version)
+
+    def _activate(self, buffer: StreamBuffer, version: int) -> None:
+        buffer.spill()
+        if self._versions.covers(buffer.schema.stream, buffer.total):
+            buffer.activate(version)
+        else:
+            _not_activated(buffer.schema.stream, version, "the stream sent rows of no version as well")
 
     def _on_batch(self, line: bytes) -> None:
         message = batches.decode(line, self.position)
@@ -186,7 +189,10 @@ class Intake:
                     remedy="Run again: the tap writes its batch files anew",
                 )
             self._pace.took(path.stat().st_size)
-        buffer.add_files(message, paths, self.position)
+        version = self._versions.announced(message.stream)
+        if version is not None:
+            self._versions.saw(message.stream, version)
+        buffer.add_files(message, paths, self.position, version)
 
 
 def _unannounced(message: messages.Envelope | batches.BatchMessage, position: int) -> SchemaMissingError:
@@ -195,6 +201,10 @@ def _unannounced(message: messages.Envelope | batches.BatchMessage, position: in
         stream=message.stream or None,
         remedy="The tap must send SCHEMA first; what came before this line was kept",
     )
+
+
+def _not_activated(stream: str, version: int, reason: str) -> None:
+    logger.warning("Version %d of stream '%s' is not activated: %s", version, stream, reason)
 
 
 def _refuse_twin(stream: str, known: dict[str, StreamBuffer]) -> None:

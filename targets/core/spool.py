@@ -44,6 +44,8 @@ class Part:
     positions: array[int] | int
     format: str = "jsonl"
     longest_line: int = LINE_LIMIT
+    version: int | None = None
+    """Table version of all its records, where these do not say it themselves."""
 
     @property
     def spooled(self) -> bool:
@@ -122,6 +124,8 @@ class StreamBuffer:
         self.records: list[msgspec.Raw | bytes] = []
         self.positions: list[int] = []
         self.rows = 0
+        self.total = 0
+        """Records and batch files taken so far."""
         self.last_position = 0
         self._spool = spool
         self._batch = Batch(schema)
@@ -150,11 +154,11 @@ class StreamBuffer:
         self._count(len(self.positions), self.positions[-1])
         self.positions.clear()
 
-    def add_files(self, message: BatchMessage, paths: list[Path], position: int) -> None:
+    def add_files(self, message: BatchMessage, paths: list[Path], position: int, version: int | None) -> None:
         """Take the files of a BATCH message, after the records that came before it."""
         self.spill()
         self._open = False
-        self._batch.parts += [Part(path, position, message.format, 4 * LINE_LIMIT) for path in paths]
+        self._batch.parts += [Part(path, position, message.format, 4 * LINE_LIMIT, version) for path in paths]
         self._batch.messages.append(message)
         self._count(1, position)
 
@@ -182,6 +186,7 @@ class StreamBuffer:
 
     def _count(self, rows: int, position: int) -> None:
         self.rows += rows
+        self.total += rows
         self.last_position = position
         self._news = True
 

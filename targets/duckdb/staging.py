@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipe import lenient
-from targets.core.columns import DataType
+from targets.core.columns import TABLE_VERSION, DataType
 from targets.core.loader import Staged
 from targets.core.numbers import quote_fractions
 from targets.core.spool import rewrite
 from targets.duckdb import checks, sources
 from targets.duckdb.columns import SQL_TYPES, Column
+from targets.duckdb.sources import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,6 +120,8 @@ class Stager:
         read, found = sources.source(self._connection, part, staged.columns)
         values, bad, rounded = [], [], []
         for number, (column, value) in enumerate(zip(staged.columns, found, strict=True)):
+            if part.version is not None and column.origin.name == TABLE_VERSION:
+                value = Value(str(part.version), typed=True)  # noqa: PLW2901
             if value is None or value.typed:
                 values.append(value.sql if value else "NULL")
                 continue
