@@ -108,11 +108,12 @@ class Committer:
         """The rows for the table `rejects`, staged like any other stream."""
         buffer = StreamBuffer(REJECTS_SCHEMA, self._loader.spool)
         for each in staged:
-            stream = each.batch.schema.stream
+            stream, keys = each.batch.schema.stream, each.batch.schema.keys
             each.rejects = [reject for reject in each.rejects if before is None or reject.position < before]
             for reject in each.rejects:
                 error = SkippableError(reject.reason, rule=reject.rule, field=reject.field)
-                buffer.records.append(self._rejects.row("", stream, reject.record, error, reject.position))
+                row = self._rejects.row("", stream, reject.record, error, reject.position, keys=keys)
+                buffer.records.append(row)
                 buffer.positions.append(0)
         batch = buffer.take() if buffer.records else None
         return [self._loader.stage(batch)] if batch else []

@@ -123,8 +123,6 @@ def _configure(connection: duckdb.DuckDBPyConnection, config: Mapping[str, Any],
         "autoinstall_known_extensions": False,
         # Merging row groups at every commit would write all of a large load twice; see `DuckDBLoader.close`.
         "max_vacuum_tasks": 0,
-        # Trying every compression on every column costs a third more time than taking this one, and larger files.
-        "force_compression": "zstd",
         "memory_limit": config.get("memory_limit"),
         "threads": config.get("threads"),
     }

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COMPRESSED = " USING COMPRESSION zstd"
-"""For JSON: a third smaller and faster to write than what DuckDB chooses for it."""
+"""For JSON, which is most of the bytes: a quarter off the time of writing. Forced on every column as well it saved no
+time and made files 1.6 times as large (1,000,000 conversions)."""
 
 ROW_GROUP_ROWS = 122_880
 FRAGMENTS_BORNE = 3
