@@ -6,6 +6,7 @@ follow the order in which the records came, so that row numbers over all parts a
 
 from __future__ import annotations
 
+import glob
 import gzip
 import shutil
 import tempfile
@@ -98,7 +99,7 @@ class SpoolDirectory:
 
     def __init__(self, parent: Path, prefix: str) -> None:
         """Remove what killed runs left in `parent`, and start a new one."""
-        for leftover in parent.glob(f"{prefix}*"):
+        for leftover in parent.glob(f"{glob.escape(prefix)}*"):
             shutil.rmtree(leftover, ignore_errors=True)
         self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         self._numbers = count()

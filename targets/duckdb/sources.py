@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def parquet_row(connection: DuckDBPyConnection, part: Part, row: int) -> bytes:
     """One record of a Parquet file as JSON."""
     found = connection.execute(
         "SELECT to_json(r)::VARCHAR FROM read_parquet(?, file_row_number=true) AS r WHERE file_row_number = ?",
-        [str(part.path), row],
+        [glob.escape(str(part.path)), row],
     ).fetchone()
     return found[0].encode() if found else b""
 
@@ -87,7 +88,7 @@ def _by_pointer(part: Part, columns: Sequence[Column]) -> tuple[str, list[str]]:
 
 
 def _parquet(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
-    read = f"read_parquet({literal(str(part.path))}) AS r"
+    read = f"read_parquet({_path(part)}) AS r"
     types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {read})").fetchall())
     return read, [
         _parquet_value(column, types[column.origin.name]) if column.origin.name in types else None for column in columns
@@ -115,7 +116,11 @@ def _without_nul(column: Column, value: str) -> str:
 def _file(part: Part) -> str:
     """Arguments that name a JSON lines file and say how to read it."""
     compression = "gzip" if part.zipped else "uncompressed"
-    return f"{literal(str(part.path))}, compression='{compression}', maximum_object_size={part.longest_line + 1024}"
+    return f"{_path(part)}, compression='{compression}', maximum_object_size={part.longest_line + 1024}"
+
+
+def _path(part: Part) -> str:
+    return literal(glob.escape(str(part.path)))
 
 
 def _pointer(name: str) -> str:

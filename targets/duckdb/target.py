@@ -39,8 +39,9 @@ class TargetDuckDB(CoreTarget):
         th.Property(
             "memory_limit",
             th.StringType,
+            default="1GB",
             title="Memory limit",
-            description="What DuckDB may use, such as 2GB; default: four fifths of the machine's memory",
+            description="What DuckDB may use before it puts work aside on disk, such as 2GB",
         ),
         th.Property(
             "threads",

@@ -32,6 +32,18 @@ def test_missing_directories_are_made(tmp_path: Path) -> None:
     assert count(path) == 1
 
 
+def test_paths_with_letters_that_mean_something_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "a[b]* 'q' \"é\" %"
+    other = folder / "b[1]*.jsonl"
+    folder.mkdir()
+    other.write_text('{"id": "2"}\n')
+    path = folder / "x[y]?.duckdb"
+    batch = {"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl"}, "manifest": [other.as_uri()]}
+    assert load(path, [*LINES, batch]).code == 0
+    assert count(path) == 2
+    assert sorted(each.name for each in folder.iterdir()) == ["b[1]*.jsonl", "x[y]?.duckdb"]
+
+
 def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
     for name, content in {
         "text.duckdb": b"hello " * 5000,

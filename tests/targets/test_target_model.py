@@ -25,7 +25,7 @@ RECORDS = st.builds(
 EVENTS = st.lists(st.one_of(RECORDS, RECORDS, RECORDS, st.just("STATE")), max_size=40)
 KEY_OF = {"one": ["k"], "two": ["k", "l"]}
 Rows = dict[str, dict[tuple[str, ...], tuple[Any, ...]]]
-INPUT = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+INPUT = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def lines_of(events: list[Any]) -> list[Any]:
