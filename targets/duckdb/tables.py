@@ -35,18 +35,24 @@ class Tables:
         # In full: a file and a schema of one name would be ambiguous.
         self._place = f"{quoted(database)}.{quoted(schema)}"
         self._hard_delete = hard_delete
+        self._columns: dict[str, dict[str, str]] = {}
 
     def name(self, stream: str) -> str:
         """The full name of a stream's table, quoted."""
         return f"{self._place}.{quoted(stream)}"
 
     def columns(self, stream: str) -> dict[str, str]:
-        """Column name -> SQL type, in order; empty when there is no such table."""
-        try:
-            found = self._connection.execute("SELECT name, type FROM pragma_table_info(?)", [self.name(stream)])
-        except duckdb.CatalogException:
-            return {}
-        return dict(found.fetchall())
+        """Column name -> SQL type, in order; empty when there is no such table.
+
+        Looked up once a run, ahead of any transaction: the file is ours alone.
+        """
+        if stream not in self._columns:
+            try:
+                found = self._connection.execute("SELECT name, type FROM pragma_table_info(?)", [self.name(stream)])
+                self._columns[stream] = dict(found.fetchall())
+            except duckdb.CatalogException:
+                self._columns[stream] = {}
+        return self._columns[stream]
 
     def stored(self, staged: StagedTable) -> dict[int, Column]:
         """The columns that go to the table, by number: without optional ones that have no value."""
@@ -74,19 +80,26 @@ class Tables:
         if staged.batch.activate is not None:
             needed = [TABLE_VERSION] if self._hard_delete else [TABLE_VERSION, DELETED_AT]
             wanted |= {name: SQL_TYPES[OPTIONAL[name]] for name in needed if name not in wanted}
-        there = {name.casefold(): sql_type for name, sql_type in self.columns(stream).items()}
-        if not there:
+        existing = self.columns(stream)
+        if existing:
+            self._widen(table, existing, wanted)
+        else:
             fields = ", ".join(
                 f"{quoted(name)} {sql_type}{COMPRESSED if sql_type == 'JSON' else ''}"
                 for name, sql_type in wanted.items()
             )
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._place}")
             self._connection.execute(f"CREATE TABLE {table} ({fields})")
-            return
+            existing.update(wanted)
+
+    def _widen(self, table: str, existing: dict[str, str], wanted: dict[str, str]) -> None:
+        names = {name.casefold(): name for name in existing}
         for name, sql_type in wanted.items():
-            before = there.get(name.casefold())
+            known = names.get(name.casefold(), name)
+            before = existing.get(known)
             if before is None:
                 self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {sql_type}")
             elif before != sql_type:
-                logger.info("Column %s of %s becomes %s (it was %s)", name, stream, sql_type, before)
+                logger.info("Column %s of %s becomes %s (it was %s)", known, table, sql_type, before)
                 self._connection.execute(f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} SET DATA TYPE {sql_type}")
+            existing[known] = sql_type
