@@ -54,7 +54,7 @@ class Target:
     source: Source
     rule: StreamRule
     source_stream: str
-    include_raw: bool = True
+    include_raw: bool = False
     reject_bad_values: bool = False
     bad_values: Counter[str] = field(default_factory=Counter)
     """Optional fields that were emptied because their value could not be read, by field."""

@@ -59,9 +59,9 @@ class MapConversions(PipeMapper):
         th.Property(
             "include_raw",
             th.BooleanType,
-            default=True,
+            default=False,
             title="Include raw record",
-            description="Put the source record, as it came, into the column `raw` of conversions",
+            description="Put the source record, as it came and in clear, into the column `raw` of conversions",
         ),
         th.Property(
             "on_bad_value",
@@ -217,7 +217,7 @@ class MapConversions(PipeMapper):
             source=source,
             rule=rule,
             source_stream=message.stream,
-            include_raw=bool(self.config.get("include_raw", True)),
+            include_raw=bool(self.config.get("include_raw", False)),
             reject_bad_values=self.config.get("on_bad_value") == "reject",
         )
         self.targets.append(target)

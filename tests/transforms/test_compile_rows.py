@@ -83,7 +83,7 @@ def compiled(document: str = ORDERS, columns: list[str] = COLUMNS, **options: An
 
 
 def test_a_whole_order() -> None:
-    row = compiled()(
+    row = compiled(include_raw=True)(
         **BASE,
         number="N7",
         kind="S",
@@ -216,8 +216,9 @@ def test_numbers_keep_every_digit() -> None:
     assert Decimal(row["value"]) == Decimal("0.123456789")
 
 
-def test_raw_is_left_out_on_request() -> None:
-    assert "raw" not in compiled(include_raw=False)(**BASE)
+def test_raw_is_there_only_on_request() -> None:
+    assert "raw" not in compiled()(**BASE)
+    assert compiled(include_raw=True)(**BASE)["raw"] == BASE
 
 
 def test_names_that_python_could_not_take_are_fine() -> None:
