@@ -28,16 +28,18 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".growthnav" / "bench"
 BIN = Path(sys.executable).parent
 STAGES = ("tap-csv", "map-conversions", "resolve-identity", "target-duckdb")
+BATCH_ROWS = 25_000  # as in meltano.yml
 OVERRIDES = {"purchase_id": "transaction_id", "purchased_at": "timestamp", "amount": "value"}
 
 
 def our_configs(data: Path, home: Path) -> dict[str, dict[str, Any]]:
     """Config of our four executables."""
     streams = [{"stream": "purchases", "path": str(data), "key_properties": ["purchase_id"]}]
+    batches = {"batch_rows": BATCH_ROWS, "batch_directory": str(home / "batches")}
     return {
-        "tap-csv": {"streams": streams},
-        "map-conversions": {"tenant": "bench", "sources": [{"preset": "pos", "field_overrides": OVERRIDES}]},
-        "resolve-identity": {"tenant": "bench", "store": str(home / "identity.sqlite")},
+        "tap-csv": {"streams": streams, **batches},
+        "map-conversions": {"tenant": "bench", "sources": [{"preset": "pos", "field_overrides": OVERRIDES}], **batches},
+        "resolve-identity": {"tenant": "bench", "store": str(home / "identity.sqlite"), **batches},
         "target-duckdb": {"filepath": str(home / "ours.duckdb"), "schema": "growthnav_bench"},
     }
 
@@ -99,7 +101,10 @@ def by_meltano(job: str, data: Path, executables: dict[str, str]) -> Cost:
 def mapper_alone(data: Path) -> Cost:
     """map-conversions reading a file of RECORD messages."""
     home = fresh("mapper")
-    paths = files(our_configs(data, home), home)
+    configs = our_configs(data, home)
+    for name in ("tap-csv", "map-conversions"):
+        configs[name].pop("batch_rows")
+    paths = files(configs, home)
     lines = home / "records.singer"
     measure.pipe([[str(BIN / "tap-csv"), "--config", paths["tap-csv"]]], home / "tap.txt", sink=lines)
     command = [str(BIN / "map-conversions"), "--config", paths["map-conversions"]]

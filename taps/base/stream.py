@@ -131,12 +131,8 @@ class BlockStream(Stream):
         if over and limit is not None:
             del block[limit - self._total :]
         if block:
-            head = b'{"type":"RECORD","stream":' + messages.encode(self.name) + b',"record":'
-            tail = b"}\n" if not self.version else b',"version":%d}\n' % self.version
-            data = head + (tail + head).join(block) + tail
-            self._tap.message_writer.blocks.write(data)
+            self._bytes += self._tap.message_writer.write_records(self.name, block, self.version)
             self._rows += len(block)
-            self._bytes += len(data)
             self._total += len(block)
         if over:
             self._write_bookmark()

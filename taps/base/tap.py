@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -12,7 +13,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 
-from pipe import messages
+from pipe import batches, messages
 from pipe.errors import ConfigurationError, DataError
 from pipe.pump import BlockWriter
 from pipe.settings import StrictSettings
@@ -24,12 +25,40 @@ if TYPE_CHECKING:
 
 
 class MessageWriter(GenericSingerWriter[bytes, Message]):
-    """Sends the SDK's own messages the way blocks of records go, so that all keep their order."""
+    """Sends the SDK's own messages the way blocks of records go, so that all keep their order.
+
+    With `batch_rows`, records wait for a batch file; whatever else is written sends the file they are in first.
+    """
 
     def __init__(self) -> None:
         """Write to standard output."""
         super().__init__()
         self.blocks = BlockWriter()
+        self.batch_rows = 0
+        self.batch_directory = Path()
+        self._stream = ""
+        self._waiting: list[bytes] = []
+
+    def write_records(self, stream: str, block: list[bytes], version: int) -> int:
+        """Send encoded records on; returns how many bytes they have. Records of a version never go in batches."""
+        if self.batch_rows and not version:
+            if stream != self._stream:
+                self._send_batch()
+                self._stream = stream
+            self._waiting += block
+            if len(self._waiting) >= self.batch_rows:
+                self._send_batch()
+            return sum(map(len, block))
+        head = b'{"type":"RECORD","stream":' + messages.encode(stream) + b',"record":'
+        tail = b',"version":%d}\n' % version if version else b"}\n"
+        data = head + (tail + head).join(block) + tail
+        self.blocks.write(data)
+        return len(data)
+
+    def _send_batch(self) -> None:
+        if self._waiting:
+            self.blocks.write(batches.write(self._stream, self._waiting, self.batch_directory) + b"\n")
+            self._waiting.clear()
 
     def serialize_message(self, message: Message) -> bytes:
         """The message as a line."""
@@ -41,6 +70,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         Raises:
             RetriableError: the reader has gone.
         """
+        self._send_batch()
         self.blocks.write(self.format_message(message))
 
 
@@ -67,6 +97,9 @@ class PipeTap(StrictSettings, Tap):
         self.stopping = 0
         self.writing = False
         super().__init__(**arguments)
+        if batch_rows := self.config.get("batch_rows", 0):
+            self.message_writer.batch_rows = batch_rows
+            self.message_writer.batch_directory = batches.directory(self.config.get("batch_directory"))
 
     def contradictions(self) -> list[str]:
         """Problems of settings that are each well formed, one sentence each."""

@@ -39,6 +39,18 @@ class TapCSV(PipeTap):
                 minimum=1,
                 default=10_000,
             ),
+            "batch_rows": setting(
+                "integer",
+                "Batch rows",
+                "Send records in BATCH files of this many rows; 0 sends RECORD messages.",
+                minimum=0,
+                default=0,
+            ),
+            "batch_directory": setting(
+                "string",
+                "Batch directory",
+                "Where batch files are written; by default the system's directory for temporary files.",
+            ),
         },
         "required": ["streams"],
         "additionalProperties": False,

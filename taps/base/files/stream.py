@@ -36,7 +36,7 @@ class FileStream(BlockStream):
         """Make the stream of `options`; no file is opened yet."""
         super().__init__(tap, name=options.stream)
         self.options = options
-        self.state_rows = self.config["state_rows"]
+        self.state_rows = max(self.config["state_rows"], self.config["batch_rows"])
         self._marked = self.config["add_metadata_columns"]
         self.primary_keys = options.key_properties or options.keys or [shape.FILE, shape.ROW]
         self.forced_replication_method = (
