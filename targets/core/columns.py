@@ -151,6 +151,11 @@ def widen(column: DataType, wanted: DataType) -> DataType:
     return DataType.TEXT
 
 
+def folded(name: str) -> str:
+    """A name as warehouses compare it: without regard to the case of ASCII letters."""
+    return name.encode().lower().decode()
+
+
 def column_names(properties: Iterable[str], columns: Iterable[str]) -> dict[str, str]:
     """Property name -> column name, for a warehouse that takes `Id` and `id` for one name.
 
@@ -160,19 +165,19 @@ def column_names(properties: Iterable[str], columns: Iterable[str]) -> dict[str,
     """
     existing = set(columns)
     plain = {name: name or "_" for name in properties}
-    twins = Counter(name.casefold() for name in plain.values())
+    twins = Counter(folded(name) for name in plain.values())
     ordered = sorted(
         plain,
-        key=lambda name: (twins[plain[name].casefold()] > 1, plain[name] not in existing, not name, name),
+        key=lambda name: (twins[folded(plain[name])] > 1, plain[name] not in existing, not name, name),
     )
     taken: set[str] = set()
     names: dict[str, str] = {}
     for name in ordered:
         column, number = plain[name], 1
-        while column.casefold() in taken or (number > 1 and column.casefold() in twins):
+        while folded(column) in taken or (number > 1 and folded(column) in twins):
             number += 1
             column = f"{plain[name]}_{number}"
-        taken.add(column.casefold())
+        taken.add(folded(column))
         names[name] = column
     return {name: names[name] for name in plain}
 

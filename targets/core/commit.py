@@ -78,6 +78,7 @@ class Committer:
         if staged:
             self._loader.commit(staged + rejects, before)
             self.commits += 1
+            self._loader.spool.clear()
         self._count(staged)
         if refusal:
             self._say(before)

@@ -11,7 +11,7 @@ from singer_sdk.exceptions import RecordsWithoutSchemaException
 
 from pipe import batches, lenient, messages
 from pipe.errors import DataError, RetriableError
-from targets.core.columns import read_schema
+from targets.core.columns import folded, read_schema
 from targets.core.metadata import decorate
 from targets.core.versions import Versions
 
@@ -212,7 +212,7 @@ def _refuse_twin(stream: str, known: dict[str, StreamBuffer]) -> None:
     if not stream:
         raise DataError("a SCHEMA message has an empty stream name", remedy="The tap must name its streams")
     for other in known:
-        if other.casefold() == stream.casefold():
+        if folded(other) == folded(stream):
             raise DataError(
                 f"it would share its table with stream '{other}', whose name differs only in case",
                 stream=stream,

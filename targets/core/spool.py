@@ -108,6 +108,11 @@ class SpoolDirectory:
         """Path of a file not yet there."""
         return self.path / f"{next(self._numbers):06}.jsonl"
 
+    def clear(self) -> None:
+        """Remove the files given out so far."""
+        for path in self.path.glob("*.jsonl"):
+            path.unlink()
+
     def close(self) -> None:
         """Remove it with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -159,7 +164,7 @@ class StreamBuffer:
         """Take the files of a BATCH message, after the records that came before it."""
         self.spill()
         self._open = False
-        self._batch.parts += [Part(path, position, message.format, 4 * LINE_LIMIT, version) for path in paths]
+        self._batch.parts += [Part(path, position, message.format, _line_limit(path), version) for path in paths]
         self._batch.messages.append(message)
         self._count(1, position)
 
@@ -190,6 +195,12 @@ class StreamBuffer:
         self.total += rows
         self.last_position = position
         self._news = True
+
+
+def _line_limit(path: Path) -> int:
+    """What to tell a reader of a file nobody has measured: enough, for it sets aside twice that much memory."""
+    size = path.stat().st_size
+    return min(max(size, LINE_LIMIT), 4 * LINE_LIMIT)
 
 
 def rewrite(part: Part, changes: dict[int, bytes], path: Path) -> Part:

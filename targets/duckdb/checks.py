@@ -87,7 +87,11 @@ def refusal(connection: DuckDBPyConnection, staged: StagedTable, row: int) -> Re
     """Why row number `row`, which lacks something, is refused."""
     values = connection.execute(f"SELECT * FROM {staged.table} WHERE rowid = {row}").fetchone() or ()
     pairs = zip(staged.columns, values, strict=False)
-    column = next(column for column, value in pairs if value in {None, ""} and column.origin.required)
+    column = next(
+        column
+        for column, value in pairs
+        if column.origin.required and (value is None or (value == "" and column.is_key))
+    )
     part, start, _ = next(each for each in staged.parts if row < each[2])
     what = "its key" if column.is_key else "a required field"
     return Refusal(part.position(row - start), staged.batch.schema.stream, column.origin.name, what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from targets.core.columns import DataType, Property, StreamSchema, column_names, widen
+from targets.core.columns import DataType, Property, StreamSchema, column_names, folded, widen
 
 SQL_TYPES = {
     DataType.BOOLEAN: "BOOLEAN",
@@ -103,11 +103,11 @@ class Column:
 def plan(schema: StreamSchema, existing: dict[str, str]) -> list[Column]:
     """The columns of a stream, given those its table has (name -> SQL type)."""
     names = column_names((each.name for each in schema.properties), existing)
-    types = {name.casefold(): sql_type for name, sql_type in existing.items()}
+    types = {folded(name): sql_type for name, sql_type in existing.items()}
     columns = []
     for each in schema.properties:
         name = names[each.name]
-        there = types.get(name.casefold())
+        there = types.get(folded(name))
         kind = each.type if there is None else _KINDS.get(there)
         if there is not None and kind is not None:
             kind = widen(kind, each.type)

@@ -8,7 +8,7 @@ import glob
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from targets.core.columns import DataType
+from targets.core.columns import DataType, folded
 from targets.duckdb.columns import Column, literal, quoted
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def source(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]
 
 def names_clash(columns: Sequence[Column]) -> bool:
     """Whether DuckDB could not tell the properties apart by name: some are empty, or differ only in case."""
-    names = {column.origin.name.casefold() for column in columns}
+    names = {folded(column.origin.name) for column in columns}
     return "" in names or len(names) < len(columns)
 
 
@@ -63,9 +63,14 @@ def parquet_row(connection: DuckDBPyConnection, part: Part, row: int) -> bytes:
     """One record of a Parquet file as JSON."""
     found = connection.execute(
         "SELECT to_json(r)::VARCHAR FROM read_parquet(?, file_row_number=true) AS r WHERE file_row_number = ?",
-        [glob.escape(str(part.path)), row],
+        [pattern(part), row],
     ).fetchone()
     return found[0].encode() if found else b""
+
+
+def pattern(part: Part) -> str:
+    """The part's path, so that DuckDB takes no letter of it for a wildcard."""
+    return glob.escape(str(part.path))
 
 
 def _by_name(part: Part, columns: Sequence[Column]) -> tuple[str, list[str]]:
@@ -88,7 +93,7 @@ def _by_pointer(part: Part, columns: Sequence[Column]) -> tuple[str, list[str]]:
 
 
 def _parquet(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
-    read = f"read_parquet({_path(part)}) AS r"
+    read = f"read_parquet({literal(pattern(part))}) AS r"
     types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {read})").fetchall())
     return read, [
         _parquet_value(column, types[column.origin.name]) if column.origin.name in types else None for column in columns
@@ -116,11 +121,7 @@ def _without_nul(column: Column, value: str) -> str:
 def _file(part: Part) -> str:
     """Arguments that name a JSON lines file and say how to read it."""
     compression = "gzip" if part.zipped else "uncompressed"
-    return f"{_path(part)}, compression='{compression}', maximum_object_size={part.longest_line + 1024}"
-
-
-def _path(part: Part) -> str:
-    return literal(glob.escape(str(part.path)))
+    return f"{literal(pattern(part))}, compression='{compression}', maximum_object_size={part.longest_line + 1024}"
 
 
 def _pointer(name: str) -> str:

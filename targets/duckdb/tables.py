@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from targets.core.columns import DELETED_AT, OPTIONAL, TABLE_VERSION
+from targets.core.columns import DELETED_AT, OPTIONAL, TABLE_VERSION, folded
 from targets.duckdb.columns import SQL_TYPES, Column, quoted
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ class Tables:
             existing.update(wanted)
 
     def _widen(self, table: str, existing: dict[str, str], wanted: dict[str, str]) -> None:
-        names = {name.casefold(): name for name in existing}
+        names = {folded(name): name for name in existing}
         for name, sql_type in wanted.items():
-            known = names.get(name.casefold(), name)
+            known = names.get(folded(name), name)
             before = existing.get(known)
             if before is None:
                 self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {sql_type}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from support import record, run_inside, schema, state
 
 from pipe.batches import PREFIX
@@ -53,15 +54,47 @@ def test_files_stay_when_the_commit_fails(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT id FROM s") == [("0",)], "a batch is stored whole or not at all"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "form"),
+    [
+        ("cut.jsonl.gz", gzip.compress(b'{"id":"1"}\n' * 5000)[:-20], "jsonl"),
+        ("cut.parquet", b"PAR1" + b"x" * 400, "parquet"),
+        ("empty.parquet", b"", "parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(name: str, content: bytes, form: str, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.jsonl", tmp_path / name
+    whole.write_bytes(b'{"id":"2"}\n')
+    broken.write_bytes(content)
+    done = load(tmp_path, record("s", id="1"), state(n=1), message(whole), message(broken, form=form), state(n=2))
+    assert done.code == 75
+    assert f"stream 's': batch file {name} cannot be read. Run again" in done.log
+    assert done.lines == [b'{"n": 1}']
+    assert rows(tmp_path, "SELECT id FROM s") == [("1",)]
+
+
+def test_files_without_rows(tmp_path: Path) -> None:
+    empty, zipped = tmp_path / "empty.jsonl", tmp_path / "empty.jsonl.gz"
+    empty.touch()
+    zipped.write_bytes(gzip.compress(b""))
+    done = load(tmp_path, message(empty), message(zipped), record("s", id="1"), message(), state(n=1))
+    assert (done.code, done.lines) == (0, [b'{"n": 1}']), done.log
+    assert rows(tmp_path, "SELECT id FROM s") == [("1",)]
+
+
 def test_many_rows_of_a_file_keep_their_order(tmp_path: Path) -> None:
     """More rows than one thread reads; the last of each key wins, and a bad row is found where it is."""
     big = tmp_path / "big.jsonl"
     with big.open("w") as file:
         for number in range(300_000):
             file.write(f'{{"id":"{number % 1000}","v":"{number}"}}\n')
-    done = load(tmp_path, message(big), state(n=1))
+    last = tmp_path / "last.jsonl"
+    last.write_bytes(b'{"id":"7","v":"-1"}\n')
+    done = load(tmp_path, record("s", id="7", v="first"), message(big, last), record("s", id="8", v="-2"), state(n=1))
     assert done.code == 0, done.log
-    assert rows(tmp_path, "SELECT count(*), min(v::INT), max(v::INT) FROM s") == [(1000, 299_000, 299_999)]
+    assert rows(tmp_path, "SELECT id, v FROM s WHERE v::INT < 0 ORDER BY 1") == [("7", "-1"), ("8", "-2")]
+    kept = rows(tmp_path, "SELECT count(*), min(v::INT), max(v::INT) FROM s WHERE v::INT >= 0")
+    assert kept == [(998, 299_000, 299_999)]
 
 
 def test_parquet_of_every_type(tmp_path: Path) -> None:
