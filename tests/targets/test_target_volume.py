@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 from support import BIN, record, run_inside, schema, state
 
@@ -48,7 +49,7 @@ def conversions(count: int) -> list[bytes]:
             "source_updated_at": "2024-05-01T09:30:00.000000Z",
             "is_deleted": False,
         }
-        lines.append(b'{"type":"RECORD","stream":"conversions","record":' + json.dumps(fields).encode() + b"}")
+        lines.append(b'{"type":"RECORD","stream":"conversions","record":%b}' % msgspec.json.encode(fields))
         if number % 10_000 == 9_999:
             lines.append(b'{"type":"STATE","value":{"n":%d}}' % number)
     return lines
