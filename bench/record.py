@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".growthnav" / "bench"
 BIN = Path(sys.executable).parent
 STAGES = ("tap-csv", "map-conversions", "resolve-identity", "target-duckdb")
-BATCH_ROWS = 25_000  # as in meltano.yml
+BATCH_ROWS = 10_000  # as in meltano.yml
 OVERRIDES = {"purchase_id": "transaction_id", "purchased_at": "timestamp", "amount": "value"}
 
 
