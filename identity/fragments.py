@@ -21,24 +21,15 @@ from typing import TYPE_CHECKING, Final
 import phonenumbers
 
 from identity.placeholders import ANY, patterns, shipped
+from pipe.streams import FRAGMENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RECORD: Final = "record"
 CUSTOMER_ID: Final = "customer_id"
-KINDS: Final = (
-    RECORD,  # the key of a record that has no fragment; never comes from outside
-    "email",
-    "phone",
-    "hashed_cc",
-    "loyalty_id",
-    "device_id",
-    "cookie_id",
-    CUSTOMER_ID,
-    "name_zip",
-)
-"""Fragment types. The store keeps a type as its place in this list: only ever add at the end."""
+KINDS: Final = (RECORD, *FRAGMENT_TYPES)
+"""Fragment types, and `record`: the key of a record that has no fragment, which never comes from outside."""
 
 PARSED: Final = 1 << 14
 """Odd and foreign telephone numbers whose reading is remembered: the same customers come again, and it is slow."""

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import phonenumbers
 from singer_sdk import typing as th
-from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
-from identity.fragments import KINDS, RECORD
 from identity.hashing import KEY_BYTES, parse_key
 from identity.placeholders import ANY
 from pipe.errors import ConfigurationError
+from pipe.settings import problems, without_nulls
+from pipe.streams import FRAGMENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 KEY_FILE_NAME = "identity.key"
-_PLACEHOLDER_KINDS = (ANY, *(kind for kind in KINDS if kind != RECORD))
+_PLACEHOLDER_KINDS = (ANY, *FRAGMENT_TYPES)
 
 
 class PersonalData(StrEnum):
@@ -141,7 +141,7 @@ def read(config: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigurationError: names every setting that is missing, unknown or wrong; quotes no value.
     """
-    given = {name: value for name, value in config.items() if value is not None}
+    given = without_nulls(dict(config))
     if mistakes := list(_mistakes(given)):
         raise ConfigurationError("; ".join(mistakes), remedy="resolve-identity --about lists the settings")
     store = Path(given["store"])
@@ -163,19 +163,11 @@ def read(config: Mapping[str, Any]) -> Settings:
 
 
 def _mistakes(given: dict[str, Any]) -> Iterator[str]:
-    properties = SCHEMA["properties"]
-    for name in sorted(given.keys() - properties.keys()):
-        yield f"setting '{name}' is unknown"
-    for name in SCHEMA["required"]:
-        if name not in given:
-            yield f"setting '{name}' is missing ({properties[name]['description']})"
-    wrong = {str(error.path[0]) for error in DEFAULT_JSONSCHEMA_VALIDATOR(SCHEMA).iter_errors(given) if error.path}
+    yield from problems(given, {**SCHEMA, "additionalProperties": False})
     region, key = given.get("default_region"), given.get("key")
     if isinstance(region, str) and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
-        wrong.add("default_region")
+        yield "default_region is not a country (ISO 3166, two letters)"
     if isinstance(key, str) and parse_key(key) is None:
-        wrong.add("key")
-    for name in sorted(wrong):
-        yield f"setting '{name}' is wrong ({properties[name]['description']})"
+        yield f"key must be {2 * KEY_BYTES} hexadecimal digits"
     if "key" in given and "key_file" in given:
-        yield "settings 'key' and 'key_file' exclude each other"
+        yield "key and key_file exclude each other"

@@ -22,6 +22,7 @@ import msgspec
 BOM = b"\xef\xbb\xbf"
 NUL = b"\\u0000"
 
+
 def has_nul(data: bytes) -> bool:
     """Whether a NUL is written anywhere in the JSON `data`; the short search first, as it is ten times faster."""
     return b"\\" in data and NUL in data

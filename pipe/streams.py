@@ -307,3 +307,15 @@ CANONICAL = {stream.name: stream for stream in (CONVERSIONS, CUSTOMER_PROFILES, 
 """Every canonical stream by name."""
 
 CONVERSION_TYPES = ("purchase", "lead", "refund", "booking", "signup", "custom")
+
+FRAGMENT_TYPES = (
+    "email",
+    "phone",
+    "hashed_cc",
+    "loyalty_id",
+    "device_id",
+    "cookie_id",
+    "customer_id",
+    "name_zip",
+)
+"""What can identify a person. Identity stores keep a type as its place in this list: only ever add at the end."""

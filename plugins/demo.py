@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pipe.errors import EXIT_FAILED
 from plugins import demo_report, progress, runner
 from plugins.demo_data import bakery, cdnow
+from plugins.demo_report import Shown
 from plugins.processes import Stopper
 from plugins.project import open_project
 from plugins.run import summary
@@ -20,40 +20,10 @@ from plugins.run import summary
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plugins.demo_data.truth import Score
     from plugins.project import Project
-    from plugins.report.figures import Figures
     from plugins.result import RunResult
-    from plugins.rfm_check import Check
 
 CDNOW, BAKERY = "cdnow", "bakery"
-
-
-@dataclass
-class Shown:
-    """What the demo tells of a tenant."""
-
-    name: str
-    result: RunResult
-    page: Path
-    figures: Figures
-    score: Score | None = None
-    checks: list[Check] = field(default_factory=list)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """For the page: nothing in it changes when nothing changed."""
-        if self.score is None:
-            right = sum(check.passed for check in self.checks)
-            return {"published_figures_that_agree": f"{right} of {len(self.checks)}"}
-        return {
-            "precision": self.score.precision,
-            "recall": self.score.recall,
-            "records": self.score.records,
-            "records_without_any_identifier": self.score.without_person,
-            "people_in_truth": self.score.true_people,
-            "people_found": self.score.found_people,
-        }
 
 
 @click.command("demo")

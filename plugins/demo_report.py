@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from plugins.demo import Shown
+    from plugins.demo_data.truth import Score
+    from plugins.report.figures import Figures
+    from plugins.result import RunResult
+    from plugins.rfm_check import Check
 
 BEST = 5
 """Customers shown of each tenant."""
+
+
+@dataclass
+class Shown:
+    """What the demo tells of a tenant."""
+
+    name: str
+    result: RunResult
+    page: Path
+    figures: Figures
+    score: Score | None = None
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the page: nothing in it changes when nothing changed."""
+        if self.score is None:
+            right = sum(check.passed for check in self.checks)
+            return {"published_figures_that_agree": f"{right} of {len(self.checks)}"}
+        return {
+            "precision": self.score.quality.precision,
+            "recall": self.score.quality.recall,
+            "records": self.score.quality.records,
+            "records_without_any_identifier": self.score.without_person,
+            "people_in_truth": self.score.quality.true_people,
+            "people_found": self.score.found_people,
+        }
 
 
 def show(tenants: Sequence[Shown], seconds: float) -> None:
@@ -77,7 +109,7 @@ def _verdict(tenant: Shown) -> str:
         missed = f" ({score.without_person:,} records without any identifier count as missed)"
         return (
             f"[bold]{tenant.name}[/bold]: people against the truth, pair by pair: "
-            f"precision [bold]{score.precision:.4f}[/bold], recall [bold]{score.recall:.4f}[/bold]"
+            f"precision [bold]{score.quality.precision:.4f}[/bold], recall [bold]{score.quality.recall:.4f}[/bold]"
             f"{missed if score.without_person else ''}"
         )
     right = sum(check.passed for check in tenant.checks)

@@ -7,10 +7,9 @@ from typing import Any
 from pipe import times
 from pipe.errors import ConfigurationError
 from pipe.money import NUMBER_FORMATS, UNITS
-from pipe.streams import CONVERSION_TYPES, CONVERSIONS, CUSTOMER_PROFILES, Kind, Stream
+from pipe.streams import CONVERSION_TYPES, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES, Kind, Stream
 from transforms.rules import (
     ANY,
-    FRAGMENT_TYPES,
     Candidate,
     Condition,
     FieldRule,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -14,12 +14,27 @@ from pipe.pump import blocks
 from pipe.streams import CANONICAL
 
 if TYPE_CHECKING:
-    from transforms.map_conversions import MapConversions
+    import msgspec
 
 _WIDTH = 28
 
 
-def run(mapper: MapConversions, rows: int, source: IO[Any]) -> None:
+class Mapper(Protocol):
+    """What a preview needs of the mapper."""
+
+    handlers: dict[str, Any]
+
+    def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
+        """Prepare for a stream."""
+
+    def source_fields(self, stream: str) -> set[str]:
+        """Source fields (lower case) that are read."""
+
+    def map_once(self, stream: str, record: msgspec.Raw) -> list[tuple[str, bytes | None]]:
+        """What a record becomes, by canonical stream."""
+
+
+def run(mapper: Mapper, rows: int, source: IO[Any]) -> None:
     """Print `rows` records of each matched stream from the Singer lines in `source`; write nothing else."""
     shown: Counter[str] = Counter()
     position = 0
@@ -36,7 +51,7 @@ def run(mapper: MapConversions, rows: int, source: IO[Any]) -> None:
         click.echo("no stream on the input matches a source")
 
 
-def _show(mapper: MapConversions, envelope: messages.Envelope, number: int) -> None:
+def _show(mapper: Mapper, envelope: messages.Envelope, number: int) -> None:
     click.echo(f"{envelope.stream} #{number}")
     before = json.loads(bytes(envelope.record))
     used = mapper.source_fields(envelope.stream)

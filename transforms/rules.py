@@ -26,18 +26,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipe.streams import Stream
 
-FRAGMENT_TYPES = (
-    "email",
-    "phone",
-    "hashed_cc",
-    "loyalty_id",
-    "device_id",
-    "cookie_id",
-    "customer_id",
-    "name_zip",
-)
-"""Kinds of identifier (F071)."""
-
 ANY = "*"
 """Path step that stands for every item of a list."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from targets.core.spool import Part
-    from targets.duckdb.staging import StagedTable
+    from targets.duckdb.staged import StagedTable
 
 BIGINT_MAX = (1 << 63) - 1
 

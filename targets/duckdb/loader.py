@@ -13,7 +13,7 @@ from pipe import times
 from targets.core.columns import DELETED_AT, TABLE_VERSION
 from targets.duckdb import database
 from targets.duckdb.columns import plan, quoted
-from targets.duckdb.staging import StagedTable, Stager
+from targets.duckdb.staging import Stager
 from targets.duckdb.tables import Tables
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from targets.core.spool import Batch
+    from targets.duckdb.staged import StagedTable
 
 
 class DuckDBLoader:

@@ -9,7 +9,6 @@ first column whose text is no value of its type (or `MALFORMED`), `rounded` mark
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -18,43 +17,19 @@ import duckdb
 from pipe import lenient
 from pipe.errors import RetriableError
 from targets.core.columns import TABLE_VERSION, DataType
-from targets.core.loader import Staged
 from targets.core.numbers import quote_fractions
 from targets.core.spool import rewrite
 from targets.duckdb import checks, sources
-from targets.duckdb.columns import SQL_TYPES, Column
 from targets.duckdb.sources import Value
+from targets.duckdb.staged import StagedTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from targets.core.spool import Batch, Part, SpoolDirectory
+    from targets.duckdb.columns import Column
 
 MALFORMED = -1
-
-
-@dataclass
-class StagedTable(Staged):
-    """A batch in a temporary table."""
-
-    table: str = ""
-    columns: tuple[Column, ...] = ()
-    filled: frozenset[int] = frozenset()
-    """Numbers of the optional columns that have a value in some row."""
-    broken: dict[int, bytes] = field(default_factory=dict)
-    """Rows whose record is no object, as they came."""
-    parts: tuple[tuple[Part, int, int], ...] = ()
-    """Each part with its first row and the row after its last."""
-
-    def widen(self, number: int) -> None:
-        """Give column `number` the type for larger whole numbers."""
-        kind = DataType.BIG_INTEGER
-        wider = replace(self.columns[number], kind=kind, sql_type=SQL_TYPES[kind])
-        self.columns = (*self.columns[:number], wider, *self.columns[number + 1 :])
-
-    def rows_before(self, position: int) -> int:
-        """How many of its rows came before input line `position`; they are the first."""
-        return sum(part.rows_before(position, end - start) for part, start, end in self.parts)
 
 
 class Stager:

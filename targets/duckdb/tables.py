@@ -13,7 +13,7 @@ from targets.core.columns import DELETED_AT, OPTIONAL, TABLE_VERSION, folded
 from targets.duckdb.columns import SQL_TYPES, Column, quoted
 
 if TYPE_CHECKING:
-    from targets.duckdb.staging import StagedTable
+    from targets.duckdb.staged import StagedTable
 
 logger = logging.getLogger(__name__)
 

@@ -57,16 +57,16 @@ def test_pairs_are_counted_over_all_streams_and_through_merges(tmp_path: Path) -
     )  # fmt: skip
     found = score(database, SCHEMA, people)
     # ann's four records make 6 pairs, bob's two make 1; found: four records of a make 6 pairs, 3 of them ann's
-    assert (found.true_pairs, found.found_pairs, found.shared_pairs) == (7, 6, 3)
-    assert (found.precision, found.recall) == (0.5, pytest.approx(3 / 7))
-    assert (found.records, found.without_person, found.true_people, found.found_people) == (7, 2, 3, 2)
+    assert (found.quality.true_pairs, found.quality.predicted_pairs, found.quality.common_pairs) == (7, 6, 3)
+    assert (found.quality.precision, found.quality.recall) == (0.5, pytest.approx(3 / 7))
+    assert (found.quality.records, found.without_person, found.quality.true_people, found.found_people) == (7, 2, 3, 2)
 
 
 def test_nothing_found_is_precise_and_misses_all(tmp_path: Path) -> None:
     database = make(tmp_path / "shop.duckdb", SCHEMA, profiles=[contact(1, None), contact(2, None)])
     runner.run(database, SCHEMA)
     found = score(database, SCHEMA, truth(tmp_path, ("contacts", 1, "ann"), ("contacts", 2, "ann")))
-    assert (found.precision, found.recall) == (1.0, 0.0)
+    assert (found.quality.precision, found.quality.recall) == (1.0, 0.0)
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_every_mistake_in_the_settings_is_told_at_once_without_values() -> None:
         "gmail_dots",
         "batch_rows",
     ):
-        assert f"'{name}'" in told
+        assert name in told
     assert "s3cret" not in told
     assert "Atlantis" not in told
 
@@ -261,7 +261,7 @@ def test_key_and_key_file_exclude_each_other(tmp_path: Path) -> None:
 def test_bad_settings_end_the_process_clearly(tmp_path: Path) -> None:
     done = process(conversions(), {**config(tmp_path), "key": "s3cret", "colour": "red"})
     assert (done.returncode, done.stdout) == (78, b"")
-    assert b"configuration error: setting 'colour' is unknown; setting 'key' is wrong" in done.stderr
+    assert b"configuration error: colour is not a setting; key must be 64 hexadecimal digits" in done.stderr
     assert b"s3cret" not in done.stderr
     assert b"Traceback" not in done.stderr
 

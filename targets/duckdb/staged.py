@@ -1,0 +1,37 @@
+"""One batch in a temporary table, on its way to the tenant's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from targets.core.columns import DataType
+from targets.core.loader import Staged
+from targets.duckdb.columns import SQL_TYPES, Column
+
+if TYPE_CHECKING:
+    from targets.core.spool import Part
+
+
+@dataclass
+class StagedTable(Staged):
+    """A batch in a temporary table."""
+
+    table: str = ""
+    columns: tuple[Column, ...] = ()
+    filled: frozenset[int] = frozenset()
+    """Numbers of the optional columns that have a value in some row."""
+    broken: dict[int, bytes] = field(default_factory=dict)
+    """Rows whose record is no object, as they came."""
+    parts: tuple[tuple[Part, int, int], ...] = ()
+    """Each part with its first row and the row after its last."""
+
+    def widen(self, number: int) -> None:
+        """Give column `number` the type for larger whole numbers."""
+        kind = DataType.BIG_INTEGER
+        wider = replace(self.columns[number], kind=kind, sql_type=SQL_TYPES[kind])
+        self.columns = (*self.columns[:number], wider, *self.columns[number + 1 :])
+
+    def rows_before(self, position: int) -> int:
+        """How many of its rows came before input line `position`; they are the first."""
+        return sum(part.rows_before(position, end - start) for part, start, end in self.parts)
