@@ -24,8 +24,8 @@ COLUMNS = (
     "location_id",
     "location_name",
     "utm_source",
+    "utm_campaign",
     "gclid",
-    "card_fingerprint",
 )
 _FIRST = ("Zoë", "Jürgen", "Ada", "Łukasz", "Mia", "Noah", "José", "Chloé", "Omar", "Yui")
 _LAST = ("Müller", "O'Neil", "García", "Smith", "Nguyễn", "Rossi", "Žižek", "Brown", "Kim", "Dubois")
@@ -72,6 +72,6 @@ def _row(number: int, user: int, draw: random.Random) -> tuple[object, ...]:
         f"L{shop:02d}",
         f"Shop No. {shop}",
         "newsletter" if draw.random() < 0.5 else "",
+        f"week-{at.isocalendar().week}" if draw.random() < 0.5 else "",
         f"Cj0{draw.getrandbits(160):040x}" if draw.random() < 0.17 else "",
-        f"{user * 2654435761 % 2**80:020x}" if draw.random() < 0.6 else "",
     )

@@ -2,7 +2,7 @@
 
     python bench/record.py [--rows 1000000] [--rival-rows 250000] [--quick]
 
-Ours reads a CSV of 18 columns, maps it to conversions (times, exact money, keys), resolves people by four identifiers,
+Ours reads a CSV of 18 columns, maps it to conversions (times, exact money, keys), resolves people by three identifiers,
 and merges by key into DuckDB. The rival's tap hands on the same rows, its mapper evaluates nine expressions, its target
 merges by key; it makes no keys and no people. Only ratios are compared: absolute figures belong to the machine.
 """
