@@ -137,7 +137,7 @@ class BlockWriter:
 
 def _split(data: bytes) -> list[bytes]:
     lines = data.split(b"\n")
-    if b"" in lines or any(mark in data for mark in (b"\r", b"\n ", b"\n\t")) or data[:1].isspace():
+    if b"\r" in data or min(lines)[:1] != b"{":  # blank lines sort before any message
         lines = [stripped for line in lines if (stripped := line.rstrip(b"\r").strip())]
     return lines
 
