@@ -37,7 +37,7 @@ def our_configs(data: Path, home: Path) -> dict[str, dict[str, Any]]:
     streams = [{"stream": "purchases", "path": str(data), "key_properties": ["purchase_id"]}]
     batches = {"batch_rows": BATCH_ROWS, "batch_directory": str(home / "batches")}
     return {
-        "tap-csv": {"streams": streams, **batches},
+        "tap-csv": {"streams": streams, "add_metadata_columns": False, **batches},
         "map-conversions": {"tenant": "bench", "sources": [{"preset": "pos", "field_overrides": OVERRIDES}], **batches},
         "resolve-identity": {"tenant": "bench", "store": str(home / "identity.sqlite"), **batches},
         "target-duckdb": {"filepath": str(home / "ours.duckdb"), "schema": "growthnav_bench"},
