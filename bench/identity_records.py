@@ -74,9 +74,10 @@ def _fragments(dice: random.Random, person: int) -> list[dict[str, object]]:
 
 def lines(count: int, seed: int = 1, tenant: str = TENANT) -> Iterator[bytes]:
     """The Singer messages: SCHEMA, records, a STATE every `STATE_EVERY` records and at the end."""
+    head, tail = messages.record_frame(CONVERSIONS.name)
     yield messages.encode(CONVERSIONS.schema_message())
     for number, record in enumerate(records(count, seed, tenant), 1):
-        yield messages.record_line(CONVERSIONS.name, msgspec.json.encode(record))
+        yield head + msgspec.json.encode(record) + tail.rstrip()
         if number % STATE_EVERY == 0 or number == count:
             yield messages.encode({"type": "STATE", "value": {"bookmarks": {"orders": {"row": number}}}})
 

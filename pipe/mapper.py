@@ -96,11 +96,11 @@ class PipeMapper(StrictSettings, InlineMapper):
         """A function that sends one encoded record of `stream` on, as a RECORD or in a batch file."""
         if self.batch_rows:
             return self._pending.setdefault(stream, []).append
-        head = b'{"type":"RECORD","stream":' + messages.encode(stream) + b',"record":'
+        head, tail = messages.record_frame(stream)
         extend = self._chunks.extend
 
         def emit(record: bytes) -> None:
-            extend((head, record, b"}\n"))
+            extend((head, record, tail))
 
         return emit
 

@@ -85,10 +85,10 @@ def decode_schema(line: bytes, position: int) -> SchemaMessage:
     return message
 
 
-def record_line(stream: str, record: bytes, version: int | None = None) -> bytes:
-    """A RECORD message around an already encoded record object."""
-    tail = b"}" if version is None else b',"version":%d}' % version
-    return b'{"type":"RECORD","stream":' + encode(stream) + b',"record":' + record + tail
+def record_frame(stream: str, version: int = 0) -> tuple[bytes, bytes]:
+    """What goes before and after an encoded record to make it a RECORD line, newline included."""
+    tail = b',"version":%d}\n' % version if version else b"}\n"
+    return b'{"type":"RECORD","stream":' + encode(stream) + b',"record":', tail
 
 
 def _shape(line: bytes) -> str:

@@ -78,10 +78,8 @@ def date_parser(form: str = "iso") -> Instant:
     by_pattern = None if form == "iso" else _pattern_parser(form)
 
     def parse(value: Any) -> str | None:
-        if value is None:
-            return None
-        text = str(value).strip()
-        if _is_empty(text):
+        text = _written(value)
+        if text is None:
             return None
         try:
             if by_pattern is None:
@@ -105,6 +103,12 @@ def to_text(moment: datetime) -> str:
 def now_text() -> str:
     """This moment, as canonical text."""
     return to_text(datetime.now(UTC))
+
+
+def _written(value: Any) -> str | None:
+    """The value as trimmed text; None for no value."""
+    text = "" if value is None else str(value).strip()
+    return None if _is_empty(text) else text
 
 
 def _is_empty(text: str) -> bool:
@@ -168,10 +172,8 @@ def _epoch_parser(microseconds: int) -> Instant:
 
 def _text_parser(parse: Callable[[str], datetime], local: tzinfo) -> Instant:
     def text_time(value: Any) -> str | None:
-        if value is None:
-            return None
-        text = str(value).strip()
-        if _is_empty(text):
+        text = _written(value)
+        if text is None:
             return None
         try:
             moment = parse(text)

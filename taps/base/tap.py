@@ -49,8 +49,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
             if len(self._waiting) >= self.batch_rows:
                 self._send_batch()
             return sum(map(len, block))
-        head = b'{"type":"RECORD","stream":' + messages.encode(stream) + b',"record":'
-        tail = b',"version":%d}\n' % version if version else b"}\n"
+        head, tail = messages.record_frame(stream, version)
         data = head + (tail + head).join(block) + tail
         self.blocks.write(data)
         return len(data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from abc import abstractmethod
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,13 +70,13 @@ class CoreTarget(StrictSettings, Target):
         self._writer = BlockWriter()
         self._run: _Run | None = None
 
+    @abstractmethod
     def open_loader(self) -> Loader[Any]:
         """Open the warehouse.
 
         Raises:
             PipeError: it cannot be opened.
         """
-        raise NotImplementedError
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
