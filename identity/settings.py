@@ -12,6 +12,7 @@ from singer_sdk import typing as th
 
 from identity.hashing import KEY_BYTES, parse_key
 from identity.placeholders import ANY
+from pipe.blocks import BATCH_SETTINGS
 from pipe.errors import ConfigurationError
 from pipe.settings import problems, without_nulls
 from pipe.streams import FRAGMENT_TYPES
@@ -102,17 +103,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=False,
         description="Wait for the disk at every commit: guards against power failure, not only a killed process",
     ),
-    th.Property(
-        "batch_rows",
-        th.IntegerType(minimum=0),
-        default=0,
-        description="Send records in BATCH files of this many rows; 0 sends RECORD messages",
-    ),
-    th.Property(
-        "batch_directory",
-        th.StringType(min_length=1),
-        description="Where batch files are written; default: the system's directory for temporary files",
-    ),
+    *BATCH_SETTINGS,
 ).to_dict()
 
 

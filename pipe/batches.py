@@ -1,31 +1,29 @@
-"""BATCH messages: reading the files they name, writing new ones.
+"""BATCH messages: what they say, and reading the files they name.
 
-A batch file is JSON lines (plain or gzip) or Parquet. Files we write ourselves carry `PREFIX` in their name; whoever
-reads such a file to its end removes it. Files of other makers are left alone.
+A batch file is JSON lines (plain or gzip), Parquet, or Arrow IPC. Files we write ourselves carry `PREFIX` in their
+name; whoever has done with such a file removes it. Files of other makers are left alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import os
 import tempfile
-import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from pipe import messages
+from pipe import remote
 from pipe.errors import DataError, RetriableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PREFIX = "growthnav-batch-"
+FORMATS = ("jsonl", "parquet", "arrow")
 _READ_ROWS = 10_000
-_LEFTOVER_SECONDS = 24 * 60 * 60
 
 
 class BatchMessage(msgspec.Struct):
@@ -38,7 +36,7 @@ class BatchMessage(msgspec.Struct):
 
     @property
     def format(self) -> str:
-        """`jsonl` or `parquet`."""
+        """One of `FORMATS`."""
         return str(self.encoding.get("format", "jsonl")).lower()
 
 
@@ -55,79 +53,112 @@ def decode(line: bytes, position: int) -> BatchMessage:
         message = _decode(line)
     except msgspec.ValidationError as error:
         raise DataError(f"the BATCH message in line {position} is malformed: {error}") from None
-    if message.format not in {"jsonl", "parquet"}:
+    if message.format not in FORMATS:
         raise DataError(
             f"batch files of format '{message.format}' cannot be read",
             stream=message.stream,
-            remedy="Set the tap's batch_config.encoding.format to jsonl or parquet",
+            remedy=f"Set the tap's batch_config.encoding.format to {' or '.join(FORMATS)}",
         )
     return message
 
 
-def local_path(uri: str, stream: str) -> Path:
-    """Path of a manifest entry.
+@contextmanager
+def local_files(message: BatchMessage) -> Iterator[list[Path]]:
+    """The batch's files on this machine's disk; those in a bucket are copied, for as long as the context lasts.
 
     Raises:
-        DataError: it is not on this machine's disk.
+        RetriableError: one of them is not there.
+        DataError: a URL is of a kind we cannot read.
+    """
+    if not any(map(remote.is_remote, message.manifest)):
+        yield [present(local_path(uri, message.stream), message.stream) for uri in message.manifest]
+        return
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+        yield [_fetched(uri, Path(folder) / str(number), message) for number, uri in enumerate(message.manifest)]
+
+
+def local_path(uri: str, stream: str) -> Path:
+    """Path of a manifest entry on this machine's disk.
+
+    Raises:
+        DataError: it is elsewhere.
     """
     parts = urlsplit(uri)
     if parts.scheme not in {"", "file"}:
         raise DataError(
             f"batch files under {parts.scheme}:// cannot be read",
             stream=stream,
-            remedy="Set the tap's batch_config.storage.root to a file:// directory",
+            remedy="Set the tap's batch_config.storage.root to a file://, s3:// or gs:// URL",
         )
     return Path(unquote(parts.path) if parts.scheme else uri)
 
 
-def records(message: BatchMessage) -> Iterator[bytes]:
+def present(path: Path, stream: str) -> Path:
+    """The path, if there is a file.
+
+    Raises:
+        RetriableError: there is none.
+    """
+    if not path.is_file():
+        raise RetriableError(
+            f"batch file {path.name} is not there",
+            stream=stream,
+            remedy="Run again: the tap writes its batch files anew",
+        )
+    return path
+
+
+def unreadable(path: Path, stream: str, why: str) -> RetriableError:
+    """The error for a batch file that is cut short or no such file at all."""
+    return RetriableError(
+        f"batch file {path.name} cannot be read ({why})",
+        stream=stream,
+        remedy="Run again: the tap writes its batch files anew",
+    )
+
+
+def records(message: BatchMessage, properties: Mapping[str, Any] | None = None) -> Iterator[bytes]:
     """Every record of the batch as encoded JSON, in order.
+
+    Args:
+        message: the batch.
+        properties: of the stream's SCHEMA; a text in a column that it calls an object or array is JSON.
 
     Raises:
         RetriableError: a file is missing or cut short.
     """
-    for uri in message.manifest:
-        path = local_path(uri, message.stream)
-        reader = _parquet_records if message.format == "parquet" else _json_records
-        try:
-            yield from reader(path)
-        except (OSError, EOFError) as error:
-            raise RetriableError(
-                f"batch file {path.name} cannot be read ({type(error).__name__})",
-                stream=message.stream,
-                remedy="Run again: the tap writes its batch files anew",
-            ) from None
+    from pipe import columnar  # an engine that JSON lines do without
+
+    with local_files(message) as paths:
+        for path in paths:
+            try:
+                if message.format == "jsonl":
+                    yield from _json_records(path)
+                else:
+                    yield from columnar.records(path, message.format, properties or {})
+            except (OSError, EOFError) as error:
+                raise unreadable(path, message.stream, type(error).__name__) from None
+            except columnar.ENGINE_ERRORS as error:
+                raise unreadable(path, message.stream, type(error).__name__) from None
 
 
 def discard(message: BatchMessage) -> None:
     """Remove the files of a batch that were written by this project."""
     for uri in message.manifest:
+        if remote.is_remote(uri):
+            if urlsplit(uri).path.rpartition("/")[2].startswith(PREFIX):
+                remote.remove(uri)
+            continue
         path = local_path(uri, message.stream)
         if path.name.startswith(PREFIX):
             path.unlink(missing_ok=True)
 
 
-def directory(configured: str | None) -> Path:
-    """Where batch files are written: made if need be, and cleared of what runs killed a day ago left behind."""
-    path = Path(configured or tempfile.gettempdir())
-    path.mkdir(parents=True, exist_ok=True)
-    oldest = time.time() - _LEFTOVER_SECONDS
-    for leftover in path.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # another user's, or gone meanwhile
-            if leftover.stat().st_mtime < oldest:
-                leftover.unlink()
+def _fetched(uri: str, path: Path, message: BatchMessage) -> Path:
+    if not remote.is_remote(uri):
+        return present(local_path(uri, message.stream), message.stream)
+    remote.download(uri, path)
     return path
-
-
-def write(stream: str, rows: list[bytes], where: Path) -> bytes:
-    """Write encoded records to a new JSON lines file; returns the BATCH message that names it."""
-    handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=".jsonl", dir=where)
-    with os.fdopen(handle, "wb") as file:
-        file.write(b"\n".join(rows))
-        file.write(b"\n")
-    return messages.encode(
-        BatchMessage(stream, {"format": "jsonl", "compression": "none"}, [Path(name).resolve().as_uri()])
-    )
 
 
 def _json_records(path: Path) -> Iterator[bytes]:
@@ -137,13 +168,3 @@ def _json_records(path: Path) -> Iterator[bytes]:
         for line in lines:
             if stripped := line.strip():
                 yield stripped
-
-
-def _parquet_records(path: Path) -> Iterator[bytes]:
-    import duckdb
-
-    with duckdb.connect() as connection:
-        cursor = connection.execute("SELECT to_json(r)::VARCHAR FROM read_parquet(?) AS r", [str(path)])
-        while rows := cursor.fetchmany(_READ_ROWS):
-            for (text,) in rows:
-                yield text.encode()

@@ -1,8 +1,9 @@
 """The mapper base: a Singer inline mapper with its own loop.
 
 What a step handles is decoded, worked on and encoded once; what it does not handle (other streams, unknown message
-types, BATCH of other streams) passes byte for byte. Output leaves in blocks, and `before_write` runs ahead of each
-block: because STATE lines travel inside the blocks, no STATE can overtake what it covers.
+types, BATCH of other streams) passes byte for byte. Records are worked on one by one (`handlers`) or many at once
+(`block_handlers`): gathered from the input, or the files of a BATCH message. Output leaves in blocks of lines, and
+`before_write` runs ahead of each: because STATE lines travel inside, no STATE can overtake what it covers.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from singer_sdk.mapper_base import InlineMapper
 
 from pipe import batches, lenient, messages
+from pipe.blocks import BATCH_ROWS, BATCHES, BLOCK_BYTES, RECORDS, Block, BlockHandler
 from pipe.errors import DataError, PipeError, SkippableError
+from pipe.outbox import Outbox, hold_folder_of
 from pipe.pump import BlockReader, BlockWriter
 from pipe.settings import StrictSettings
 
@@ -54,14 +57,17 @@ class PipeMapper(StrictSettings, InlineMapper):
         self.position = 0
         self.stopping = False
         self.run_id = os.environ.get(RUN_ID_VARIABLE, "")
-        self.batch_rows = int(self.config.get("batch_rows", 0))
-        self._batch_directory = Path()
-        if self.batch_rows:
-            self._batch_directory = batches.directory(self.config.get("batch_directory"))
+        self.block_handlers: dict[str, BlockHandler] = {}
+        self.in_batches = self.config.get("emit", RECORDS) == BATCHES
+        self.batch_rows = int(self.config.get("batch_rows", BATCH_ROWS))
+        if self.in_batches:
+            _ = self.outbox  # from the start, so that nobody clears the folder between two steps
         self._announced: set[str] = set()
+        self._properties: dict[str, dict[str, Any]] = {}
         self._writer = BlockWriter()
         self._chunks: list[bytes] = []  # whole messages in pieces: joining them once saves a copy a record
         self._pending: dict[str, list[bytes]] = {}
+        self._gathered: dict[str, Block] = {}
         self._state: bytes | None = None
         self._held = 0
         self._counts: Counter[str] = Counter()
@@ -92,9 +98,14 @@ class PipeMapper(StrictSettings, InlineMapper):
 
     # What a step calls.
 
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Where batch files go."""
+        return Outbox(self.config.get("batch_directory"))
+
     def outlet(self, stream: str) -> Callable[[bytes], None]:
         """A function that sends one encoded record of `stream` on, as a RECORD or in a batch file."""
-        if self.batch_rows:
+        if self.in_batches:
             return self._pending.setdefault(stream, []).append
         head, tail = messages.record_frame(stream)
         extend = self._chunks.extend
@@ -129,9 +140,7 @@ class PipeMapper(StrictSettings, InlineMapper):
                 if envelope.type == "RECORD":
                     handler = handlers.get(envelope.stream)
                     if handler is None:
-                        if envelope.stream not in self._announced:
-                            self._unannounced(envelope.stream, position)
-                        chunks += (line, b"\n")
+                        self._gather_or_pass(envelope, clean, line, position)
                         continue
                     if envelope.stream in passing:
                         chunks += (line, b"\n")
@@ -155,8 +164,9 @@ class PipeMapper(StrictSettings, InlineMapper):
             raise
         self.position = start + len(lines)
         self._held += size
-        if self._held >= self.flush_bytes:
-            self._close_full_batches()
+        if self._is_full():
+            self._let_go()
+        elif self._held >= self.flush_bytes and not self._gathered:
             self.flush()
 
     def idle(self) -> None:
@@ -203,26 +213,64 @@ class PipeMapper(StrictSettings, InlineMapper):
 
     def _other(self, envelope: messages.Envelope, clean: bytes, line: bytes) -> None:
         """A message that is not a RECORD."""
-        if envelope.type == "STATE" and self.batch_rows:
+        if envelope.type == "STATE" and (self.in_batches or self._gathered):
             self._state = line  # a later STATE covers an earlier one; it leaves with the batch it covers
             return
         self._close_batches()
         if envelope.type == "SCHEMA":
             self._announced.add(envelope.stream)
-            self.send(*self.on_schema(messages.decode_schema(clean, self.position), line))
+            message = messages.decode_schema(clean, self.position)
+            self._properties[envelope.stream] = message.schema.get("properties") or {}
+            self.send(*self.on_schema(message, line))
         elif envelope.type == "ACTIVATE_VERSION":
             self.send(*self.on_activate_version(envelope.stream, line))
-        elif envelope.type == "BATCH" and envelope.stream in self.handlers:
+        elif envelope.type == "BATCH" and self._is_handled(envelope.stream):
             if envelope.stream in self.passing:
                 self.send(line)
-            self._expand(batches.decode(clean, self.position))
+            self._on_batch(batches.decode(clean, self.position))
         else:
             self.send(line)
 
+    def _is_handled(self, stream: str) -> bool:
+        return stream in self.handlers or stream in self.block_handlers
+
+    def _gather_or_pass(self, envelope: messages.Envelope, clean: bytes, line: bytes, position: int) -> None:
+        """Keep a record for its stream's next block, or send it on when it is none of our business."""
+        stream = envelope.stream
+        if stream not in self.block_handlers:
+            if stream not in self._announced:
+                self._unannounced(stream, position)
+            self.send(line)
+            return
+        if stream in self.passing:
+            self.send(line)
+        block = self._gathered.get(stream)
+        if block is None:
+            block = self._gathered[stream] = Block(stream)
+        record = envelope.record
+        if lenient.has_nul(clean):
+            record = msgspec.Raw(lenient.mend(bytes(record))[0])
+        block.records.append(record)
+        block.positions.append(position)
+
+    def _on_batch(self, message: batches.BatchMessage) -> None:
+        """Put the records of a batch through the stream's handler; then the files have served."""
+        with batches.local_files(message) as files:
+            for file in files:
+                hold_folder_of(file)
+            work = self.block_handlers.get(message.stream)
+            if work:
+                work(Block(message.stream, files=files, format=message.format, position=self.position))
+            else:
+                self._expand(message)
+        self._let_go()
+        if message.stream not in self.passing:
+            batches.discard(message)
+
     def _expand(self, message: batches.BatchMessage) -> None:
-        """Put each record of a batch through the stream's handler; batch in, batch out."""
+        """Put each record of a batch through the stream's handler, one by one."""
         handler = self.handlers[message.stream]
-        for encoded in batches.records(message):
+        for encoded in batches.records(message, self._properties.get(message.stream)):
             record = msgspec.Raw(encoded)
             try:
                 handler(record)
@@ -231,22 +279,24 @@ class PipeMapper(StrictSettings, InlineMapper):
             except SkippableError as error:
                 self.on_reject(message.stream, record, error)
             self._held += len(encoded)
-            if self._held >= self.flush_bytes:
-                self._close_full_batches()
-                self.flush()
-        self._let_go()
-        if message.stream not in self.passing:
-            batches.discard(message)
+            if self._is_full():
+                self._let_go()
 
-    def _close_full_batches(self) -> None:
-        if any(len(rows) >= self.batch_rows for rows in self._pending.values()):
-            self._close_batches()
+    def _is_full(self) -> bool:
+        """Whether what is held back has to go."""
+        if not self.in_batches:
+            return bool(self._gathered) and self._held >= self.flush_bytes
+        rows = [len(block.records) for block in self._gathered.values()] + [*map(len, self._pending.values())]
+        return max(rows, default=0) >= self.batch_rows or self._held >= BLOCK_BYTES
 
     def _close_batches(self) -> None:
-        """Write pending records to batch files, then the STATE that covers them."""
+        """Work on gathered records, write pending ones to batch files, then the STATE that covers them."""
+        gathered, self._gathered = self._gathered, {}
+        for stream, block in gathered.items():
+            self.block_handlers[stream](block)
         for stream, rows in self._pending.items():
             if rows:
-                self.send(batches.write(stream, rows, self._batch_directory))
+                self.send(self.outbox.write(stream, rows))
                 rows.clear()
         if self._state is not None:
             self.send(self._state)

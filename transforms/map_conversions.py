@@ -13,6 +13,7 @@ from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from pipe import command, messages, metrics
+from pipe.blocks import BATCH_SETTINGS
 from pipe.errors import ConfigurationError, SkippableError
 from pipe.mapper import PipeMapper, RecordHandler
 from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog
@@ -86,19 +87,7 @@ class MapConversions(PipeMapper):
             title="Reject allowance",
             description="Rejects a stream may have whatever the ratio",
         ),
-        th.Property(
-            "batch_rows",
-            th.IntegerType,
-            default=0,
-            title="Batch rows",
-            description="Send mapped records in BATCH files of this many rows; 0 sends RECORD messages",
-        ),
-        th.Property(
-            "batch_directory",
-            th.StringType,
-            title="Batch directory",
-            description="Where batch files are written; default: the system's directory for temporary files",
-        ),
+        *BATCH_SETTINGS,
     ).to_dict()
 
     def __init__(self, **arguments: Any) -> None:

@@ -18,6 +18,7 @@ import pytest
 from pipe import batches, messages
 from pipe.errors import DataError, SkippableError
 from pipe.mapper import PipeMapper
+from pipe.outbox import LOCK
 from pipe.pump import BlockWriter, blocks
 
 
@@ -26,7 +27,7 @@ class Shouter(PipeMapper):
 
     name = "shouter"
     config_jsonschema: dict[str, Any] = {  # noqa: RUF012
-        "properties": {"batch_rows": {"type": "integer"}, "batch_directory": {"type": "string"}}
+        "properties": {name: {"type": ["string", "integer"]} for name in ("emit", "batch_rows", "batch_directory")}
     }
 
     def __init__(self, output: io.BytesIO, **config: Any) -> None:
@@ -137,23 +138,13 @@ def test_records_leave_in_batches_with_the_state_that_covers_them(tmp_path: Path
     lines = [SCHEMA]
     for number in range(10):
         lines += [word(f"w{number}"), b'{"type":"STATE","value":%d}' % number]
-    _, out = shout(lines, batch_rows=1000, batch_directory=str(tmp_path))
+    _, out = shout(lines, emit="batches", batch_rows=1000, batch_directory=str(tmp_path))
     assert [json.loads(line)["type"] for line in out] == ["SCHEMA", "BATCH", "STATE"]
     assert json.loads(out[2])["value"] == 9
     message = batches.decode(out[1], 1)
     assert [json.loads(row)["name"] for row in batches.records(message)] == [f"W{number}" for number in range(10)]
     batches.discard(message)
-    assert not list(tmp_path.iterdir())
-
-
-def test_batch_files_of_runs_killed_long_ago_are_removed(tmp_path: Path) -> None:
-    old, new, other = (tmp_path / name for name in (f"{batches.PREFIX}old", f"{batches.PREFIX}new", "mine.jsonl"))
-    for path in (old, new, other):
-        path.touch()
-    for path in (old, other):
-        os.utime(path, (1, 1))
-    shout([SCHEMA], batch_rows=1, batch_directory=str(tmp_path))
-    assert sorted(tmp_path.iterdir()) == sorted([new, other])
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK]
 
 
 @pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "parquet"])

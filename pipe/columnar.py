@@ -1,0 +1,134 @@
+"""DuckDB as the engine of a step: one connection without a database file, and batch files as tables in it.
+
+What a value of a typed file is in a RECORD message (see `docs/decisions.md`): times are RFC 3339 with microseconds,
+`Z` where the file says UTC; decimals and binary are texts; a text column that the SCHEMA calls an object is JSON.
+"""
+
+from __future__ import annotations
+
+import glob
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+MEMORY_LIMIT = "512MB"
+READ_ROWS = 10_000
+_NESTED = {"object", "array"}
+_LOCAL_TIME = "strftime({}::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%f')"
+_FINITE = "CASE WHEN isfinite({0}) THEN {0} END"
+_LARGE = "CASE WHEN {0} > 9223372036854775807 THEN to_json({0}::VARCHAR) ELSE to_json({0}) END"
+_RECORD_VALUES = {
+    "TIMESTAMP WITH TIME ZONE": "strftime({} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), _LOCAL_TIME),
+    "TIME": "strftime(DATE '2000-01-01' + {}, '%H:%M:%S.%f')",
+    **dict.fromkeys(("DOUBLE", "FLOAT"), _FINITE),
+    **dict.fromkeys(("UBIGINT", "HUGEINT", "UHUGEINT"), _LARGE),
+    "BLOB": "to_base64({})",
+}
+"""SQL type -> what a value of it is in a RECORD; others are what `to_json` makes of them."""
+
+
+ENGINE_ERRORS: tuple[type[Exception], ...] = (duckdb.Error, pa.ArrowException)
+"""What the engines raise for a file that is not what it is said to be."""
+
+
+def connect(temporary: Path, memory_limit: str = MEMORY_LIMIT, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection in memory that puts work aside under `temporary`, knows UTC only and fetches nothing."""
+    connection = duckdb.connect()
+    settings: dict[str, Any] = {
+        "TimeZone": "UTC",
+        "temp_directory": str(temporary),
+        "memory_limit": memory_limit,
+        "autoinstall_known_extensions": False,
+        "preserve_insertion_order": True,  # of equal keys the last wins
+        "arrow_large_buffer_size": True,
+    }
+    if threads:
+        settings["threads"] = threads
+    for name, value in settings.items():
+        connection.execute(f"SET {name} = ?", [value])
+    return connection
+
+
+def source(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], form: str, name: str = "batch") -> str:
+    """A FROM item for typed batch files (`parquet` or `arrow`), in the order of `paths`.
+
+    Arrow files are registered in the connection as `name`, so one such item at a time per name.
+    """
+    if form == "parquet":
+        listed = ", ".join(literal(glob.escape(str(path))) for path in paths)
+        return f"read_parquet([{listed}], union_by_name = true)"
+    connection.register(name, arrow_table(paths))
+    return name
+
+
+def arrow_table(paths: Sequence[Path]) -> Any:
+    """The Arrow IPC files (stream or file format) as one table, mapped, not copied."""
+    return pa.concat_tables([_arrow(path) for path in paths], promote_options="permissive")
+
+
+def columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Column name -> SQL type of a FROM item."""
+    found = connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {relation})").fetchall()  # noqa: S608
+    return dict(found)
+
+
+def record_value(column: str, sql_type: str, schema: Any = None) -> str:
+    """SQL for what a typed value is in a RECORD: JSON, or something `to_json` makes the right JSON of."""
+    name = quoted(column)
+    if sql_type == "VARCHAR":
+        return (
+            f"CASE WHEN json_valid({name}) THEN {name}::JSON ELSE to_json({name}) END" if _is_nested(schema) else name
+        )
+    if sql_type.startswith("DECIMAL"):
+        return f"{name}::{'BIGINT' if _is_small_integer(sql_type) else 'VARCHAR'}"
+    return _RECORD_VALUES.get(sql_type, "{}").format(name)
+
+
+def records(path: Path, form: str, properties: Mapping[str, Any]) -> Iterator[bytes]:
+    """Every record of a typed file as encoded JSON, in order."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        relation = source(connection, [path], form)
+        values = ", ".join(
+            f"{quoted(name)} := {record_value(name, sql_type, properties.get(name))}"
+            for name, sql_type in columns(connection, relation).items()
+        )
+        cursor = connection.execute(f"SELECT to_json(struct_pack({values}))::VARCHAR FROM {relation}")  # noqa: S608
+        while rows := cursor.fetchmany(READ_ROWS):
+            for (text,) in rows:
+                yield text.encode()
+
+
+def quoted(name: str) -> str:
+    """An identifier, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """A string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _arrow(path: Path) -> Any:
+    file = pa.memory_map(str(path))
+    try:
+        return pa.ipc.open_file(file).read_all()
+    except pa.ArrowInvalid:
+        file.seek(0)
+        return pa.ipc.open_stream(file).read_all()
+
+
+def _is_small_integer(sql_type: str) -> bool:
+    precision, scale = sql_type[8:-1].split(",")
+    return int(scale) == 0 and int(precision) <= 18  # noqa: PLR2004  what a 64-bit integer surely holds
+
+
+def _is_nested(schema: Any) -> bool:
+    kinds = schema.get("type") if isinstance(schema, dict) else None
+    return bool(_NESTED & set(kinds if isinstance(kinds, list) else [kinds]))

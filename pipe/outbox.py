@@ -1,0 +1,150 @@
+"""Where a process writes its batch files: a private folder, cleared of what dead runs left, or a bucket by URL.
+
+Every process that uses a folder holds a shared lock on it to its end. A process that starts a run and gets the
+exclusive one is alone, so whatever lies there is of a run that died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from pipe import remote
+from pipe.batches import PREFIX, BatchMessage
+from pipe.errors import ConfigurationError, RetriableError
+from pipe.messages import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LOCK = ".growthnav-batches.lock"
+_SUFFIXES = {"parquet": ".parquet", "arrow": ".arrow", "jsonl": ".jsonl"}
+_held: dict[Path, int] = {}
+"""Folder -> descriptor of its lock, open to the end of the process."""
+
+
+class Outbox:
+    """Gives out new files and the BATCH messages that name them."""
+
+    def __init__(self, root: str | None = None, *, first: bool = False, prefix: str = "") -> None:
+        """Write below `root`: a directory, a file:// URL, or s3:// and gs:// for a bucket.
+
+        Args:
+            root: default: a folder of this user's in the system's directory for temporary files.
+            first: this process starts the run, and so clears what dead runs left.
+            prefix: what the names of the files begin with, beside our own mark.
+
+        Raises:
+            ConfigurationError: the directory cannot be used, or the URL's scheme is unknown.
+        """
+        self._bucket = root if root and remote.is_remote(root) else None
+        self.directory = _directory(None if self._bucket else root)
+        self._prefix = f"{PREFIX}{prefix}"
+        try:
+            hold(self.directory, clear=first)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the batch directory {self.directory} cannot be used ({error.strerror})",
+                field="batch_directory",
+                remedy="Name a directory this user may write",
+            ) from None
+
+    def new_file(self, form: str = "parquet") -> Path:
+        """A new, empty file that only this user may read, to be written into."""
+        handle, name = tempfile.mkstemp(prefix=self._prefix, suffix=_SUFFIXES[form], dir=self.directory)
+        os.close(handle)
+        return Path(name)
+
+    def message(self, stream: str, files: Sequence[Path], form: str = "parquet") -> bytes:
+        """The BATCH message for finished files, encoded; to a bucket they are moved first.
+
+        Raises:
+            RetriableError: the bucket cannot be written.
+        """
+        uris = [self._uri(file) for file in files]
+        return encode(BatchMessage(stream, {"format": form, "compression": "none"}, uris))
+
+    def write(self, stream: str, rows: list[bytes]) -> bytes:
+        """The BATCH message for encoded records, written as JSON lines.
+
+        Raises:
+            RetriableError: the disk is full.
+        """
+        path = self.new_file("jsonl")
+        with storage_errors(path), path.open("wb") as file:
+            file.write(b"\n".join(rows))
+            file.write(b"\n")
+        return self.message(stream, [path], "jsonl")
+
+    def _uri(self, file: Path) -> str:
+        if self._bucket is None:
+            return file.as_uri()
+        uri = remote.join(self._bucket, file.name)
+        remote.upload(file, uri)
+        file.unlink()
+        return uri
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Say what a full disk is, and leave no half-written file."""
+    try:
+        yield
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise RetriableError(
+            f"a batch file cannot be written ({error.strerror or type(error).__name__})",
+            remedy="Free space in the batch directory and run again",
+        ) from None
+
+
+def hold(directory: Path, *, clear: bool = False) -> None:
+    """Hold the folder to the end of this process; with `clear`, remove what is in it if nobody else holds it."""
+    directory = directory.resolve()
+    if directory in _held:
+        return
+    file = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if clear:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for leftover in directory.glob(f"{PREFIX}*"):
+                with contextlib.suppress(OSError):  # gone meanwhile
+                    leftover.unlink()
+    fcntl.flock(file, fcntl.LOCK_SH)
+    _held[directory] = file
+
+
+def hold_folder_of(path: Path) -> None:
+    """Hold the folder of a batch file that one of our taps or mappers wrote."""
+    if path.name.startswith(PREFIX) and (path.parent / LOCK).exists():
+        with contextlib.suppress(OSError):  # another user's: then it is not ours to clear either
+            hold(path.parent)
+
+
+def _directory(root: str | None) -> Path:
+    path = Path(tempfile.gettempdir()) / f"growthnav-batches-{os.getuid()}" if root is None else _local(root)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the batch directory {path} cannot be made ({error.strerror})",
+            field="batch_directory",
+            remedy="Name a directory this user may write",
+        ) from None
+    return path.resolve()
+
+
+def _local(root: str) -> Path:
+    parts = urlsplit(root)
+    if parts.scheme not in {"", "file"}:
+        raise ConfigurationError(
+            f"batch files cannot be kept under {parts.scheme}://",
+            field="batch_directory",
+            remedy="Name a directory, or a URL that starts with file://, s3:// or gs://",
+        )
+    return Path(unquote(parts.path) if parts.scheme else root).expanduser()
