@@ -33,6 +33,8 @@ class BatchMessage(msgspec.Struct):
     encoding: dict[str, Any]
     manifest: list[str]
     type: str = "BATCH"
+    version: int | msgspec.UnsetType | None = msgspec.UNSET
+    """Table version of all its records, as a RECORD message has it; not in the SDK's own messages."""
 
     @property
     def format(self) -> str:

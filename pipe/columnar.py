@@ -93,16 +93,27 @@ def record_value(column: str, sql_type: str, schema: Any = None) -> str:
 def records(path: Path, form: str, properties: Mapping[str, Any]) -> Iterator[bytes]:
     """Every record of a typed file as encoded JSON, in order."""
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        relation = source(connection, [path], form)
-        values = ", ".join(
-            f"{quoted(name)} := {record_value(name, sql_type, properties.get(name))}"
-            for name, sql_type in columns(connection, relation).items()
-        )
-        cursor = connection.execute(f"SELECT to_json(struct_pack({values}))::VARCHAR FROM {relation}")  # noqa: S608
+        cursor = connection.execute(_as_json(connection, source(connection, [path], form), properties))
         while rows := cursor.fetchmany(READ_ROWS):
             for (text,) in rows:
                 yield text.encode()
+
+
+def encoded(table: pa.Table, properties: Mapping[str, Any]) -> list[bytes]:
+    """Every row of a table as an encoded record, in order."""
+    with duckdb.connect() as connection:
+        connection.register("given", table)
+        rows = connection.execute(_as_json(connection, "given", properties)).fetchall()
+        return [text.encode() for (text,) in rows]
+
+
+def _as_json(connection: duckdb.DuckDBPyConnection, relation: str, properties: Mapping[str, Any]) -> str:
+    connection.execute("SET TimeZone = 'UTC'")
+    values = ", ".join(
+        f"{quoted(name)} := {record_value(name, sql_type, properties.get(name))}"
+        for name, sql_type in columns(connection, relation).items()
+    )
+    return f"SELECT to_json(struct_pack({values}))::VARCHAR FROM {relation}"  # noqa: S608
 
 
 def quoted(name: str) -> str:

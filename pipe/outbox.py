@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from msgspec import UNSET
+
 from pipe import remote
 from pipe.batches import PREFIX, BatchMessage
 from pipe.errors import ConfigurationError, RetriableError
@@ -60,14 +62,15 @@ class Outbox:
         os.close(handle)
         return Path(name)
 
-    def message(self, stream: str, files: Sequence[Path], form: str = "parquet") -> bytes:
+    def message(self, stream: str, files: Sequence[Path], form: str = "parquet", version: int = 0) -> bytes:
         """The BATCH message for finished files, encoded; to a bucket they are moved first.
 
         Raises:
             RetriableError: the bucket cannot be written.
         """
         uris = [self._uri(file) for file in files]
-        return encode(BatchMessage(stream, {"format": form, "compression": "none"}, uris))
+        encoding = {"format": form, "compression": "none"}
+        return encode(BatchMessage(stream, encoding, uris, "BATCH", version or UNSET))
 
     def write(self, stream: str, rows: list[bytes]) -> bytes:
         """The BATCH message for encoded records, written as JSON lines.

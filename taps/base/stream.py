@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import singer_sdk.singerlib as singer
 from singer_sdk.exceptions import MaxRecordsLimitException
 from singer_sdk.streams import Stream
 
-from pipe import messages
+from pipe import columnar, messages
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
+    import pyarrow as pa
     from singer_sdk.helpers.types import Context, Record
 
+    from taps.base.batch_files import BatchFiles
     from taps.base.tap import PipeTap
 
+
+Rows: TypeAlias = "list[bytes] | pa.Table"
+"""Rows as a stream yields them: encoded records, or a table whose types say what they are in a RECORD (see
+`pipe.columnar`)."""
 
 _COUNT_SECONDS = 2
 """Between two counts in the log, so that whoever watches the run sees it move."""
@@ -50,8 +56,8 @@ class BlockStream(Stream):
     _total: int
 
     @abstractmethod
-    def blocks(self) -> Iterator[list[bytes]]:
-        """Yield blocks of encoded records, in order."""
+    def blocks(self) -> Iterator[Rows]:
+        """Yield blocks of encoded records in order; with `files`, also tables of selected columns."""
 
     @abstractmethod
     def save_bookmark(self) -> None:
@@ -84,6 +90,11 @@ class BlockStream(Stream):
         breadcrumb = ("properties", name)
         return self.mask.get(breadcrumb, self._all_selected)
 
+    @property
+    def files(self) -> BatchFiles | None:
+        """Where batch files go, when the setting `batch_config` asks for them."""
+        return self._tap.message_writer.files
+
     # What the SDK calls.
 
     @property
@@ -98,7 +109,8 @@ class BlockStream(Stream):
         """Every record, decoded; for callers of the SDK's interface, the sync itself uses `blocks`."""
         self._prepare()
         for block in self.blocks():
-            yield from map(msgspec.json.decode, block)
+            rows = block if isinstance(block, list) else columnar.encoded(block, self.schema["properties"])
+            yield from map(msgspec.json.decode, rows)
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
@@ -125,13 +137,15 @@ class BlockStream(Stream):
         self._all_selected = all(chosen for breadcrumb, chosen in self.mask.items() if breadcrumb)
         self._rows = self._bytes = self._total = 0
 
-    def _write(self, block: list[bytes]) -> None:
+    def _write(self, block: Rows) -> None:
         limit = self.ABORT_AT_RECORD_COUNT
         over = limit is not None and self._total + len(block) > limit
         if over and limit is not None:
-            del block[limit - self._total :]
-        if block:
-            self._bytes += self._tap.message_writer.write_records(self.name, block, self.version)
+            block = block[: limit - self._total]
+        if len(block):
+            writer = self._tap.message_writer
+            write = writer.write_records if isinstance(block, list) else writer.write_table
+            self._bytes += write(self.name, block, self.version)
             self._rows += len(block)
             self._total += len(block)
         if over:

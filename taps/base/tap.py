@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -13,40 +12,41 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 
-from pipe import batches, messages
+from pipe import messages
 from pipe.errors import ConfigurationError, DataError
 from pipe.pump import BlockWriter
 from pipe.settings import StrictSettings
+from taps.base.batch_files import BatchFiles
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    import pyarrow as pa
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
 class MessageWriter(GenericSingerWriter[bytes, Message]):
     """Sends the SDK's own messages the way blocks of records go, so that all keep their order.
 
-    With `batch_rows`, records wait for a batch file; whatever else is written sends the file they are in first.
+    With `files`, encoded records wait for a batch file; whatever else is written sends the file they are in first.
     """
 
     def __init__(self) -> None:
         """Write to standard output."""
         super().__init__()
         self.blocks = BlockWriter()
-        self.batch_rows = 0
-        self.batch_directory = Path()
+        self.files: BatchFiles | None = None
         self._stream = ""
         self._waiting: list[bytes] = []
 
     def write_records(self, stream: str, block: list[bytes], version: int) -> int:
-        """Send encoded records on; returns how many bytes they have. Records of a version never go in batches."""
-        if self.batch_rows and not version:
+        """Send encoded records on; returns how many bytes they have. Records of a version never wait for a file."""
+        if self.files and not version:
             if stream != self._stream:
                 self._send_batch()
                 self._stream = stream
             self._waiting += block
-            if len(self._waiting) >= self.batch_rows:
+            if len(self._waiting) >= self.files.rows:
                 self._send_batch()
             return sum(map(len, block))
         head, tail = messages.record_frame(stream, version)
@@ -54,9 +54,17 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         self.blocks.write(data)
         return len(data)
 
+    def write_table(self, stream: str, table: pa.Table, version: int) -> int:
+        """Send rows on as a batch file; returns how many bytes they have. Only with `files`."""
+        if self.files is None:
+            raise AssertionError("a stream sends tables only where batch_config asks for files")
+        self._send_batch()
+        self.blocks.write(self.files.write(stream, table, version) + b"\n")
+        return int(table.nbytes)
+
     def _send_batch(self) -> None:
-        if self._waiting:
-            self.blocks.write(batches.write(self._stream, self._waiting, self.batch_directory) + b"\n")
+        if self._waiting and self.files:
+            self.blocks.write(self.files.outbox.write(self._stream, self._waiting) + b"\n")
             self._waiting.clear()
 
     def serialize_message(self, message: Message) -> bytes:
@@ -76,8 +84,8 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
 class PipeTap(StrictSettings, Tap):
     """Base of the taps.
 
-    Stream maps, flattening and SDK batches are not offered: they would put every record through the SDK's own path,
-    and the mapper behind the tap does their work.
+    Stream maps and flattening are not offered: they would put every record through the SDK's own path, and the mapper
+    behind the tap does their work. Batches are ours: the SDK's encoders go row by row and leave deselected columns in.
     """
 
     dynamic_catalog = True
@@ -96,9 +104,8 @@ class PipeTap(StrictSettings, Tap):
         self.stopping = 0
         self.writing = False
         super().__init__(**arguments)
-        if batch_rows := self.config.get("batch_rows", 0):
-            self.message_writer.batch_rows = batch_rows
-            self.message_writer.batch_directory = batches.directory(self.config.get("batch_directory"))
+        if chosen := self.config.get("batch_config"):
+            self.message_writer.files = BatchFiles(chosen)
 
     def contradictions(self) -> list[str]:
         """Problems of settings that are each well formed, one sentence each."""
