@@ -1,0 +1,189 @@
+"""Batch folders: private, cleared of what dead runs left, never under a running one; buckets."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipe import batches, outbox, remote
+from pipe.errors import ConfigurationError, RetriableError
+from pipe.outbox import LOCK, Outbox
+
+ROWS = [{"id": 1, "name": "Zoë"}, {"id": 2, "name": None}]
+
+
+def table() -> pa.Table:
+    return pa.Table.from_pylist(ROWS)
+
+
+def decoded(line: bytes) -> list[Any]:
+    return [json.loads(row) for row in batches.records(batches.decode(line, 1))]
+
+
+def in_another_process(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.strip()
+
+
+def test_files_and_folder_are_private(tmp_path: Path) -> None:
+    box = Outbox(str(tmp_path / "acme"))
+    path = box.new_file()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert path.parent == tmp_path / "acme"
+
+
+@pytest.mark.parametrize("form", batches.FORMATS)
+def test_what_was_written_is_read(tmp_path: Path, form: str) -> None:
+    box = Outbox(str(tmp_path))
+    if form == "jsonl":
+        line = box.write("s", [json.dumps(row).encode() for row in ROWS])
+    else:
+        path = box.new_file(form)
+        if form == "parquet":
+            pq.write_table(table(), path)
+        else:
+            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table().schema) as writer:
+                writer.write_table(table())
+        line = box.message("s", [path], form)
+    message = json.loads(line)
+    assert (message["type"], message["stream"], message["encoding"]["format"]) == ("BATCH", "s", form)
+    assert "version" not in message
+    assert decoded(line) == ROWS
+    batches.discard(batches.decode(line, 1))
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+
+
+def test_a_version_travels_with_its_batch(tmp_path: Path) -> None:
+    box = Outbox(str(tmp_path))
+    line = box.message("s", [box.new_file()], version=7)
+    assert json.loads(line)["version"] == batches.decode(line, 1).version == 7
+
+
+def test_the_first_process_clears_what_a_dead_run_left(tmp_path: Path) -> None:
+    left = in_another_process(f"from pipe.outbox import Outbox; print(Outbox({str(tmp_path)!r}).new_file())")
+    (tmp_path / "mine.parquet").touch()
+    assert Path(left).exists()
+    Outbox(str(tmp_path), first=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LOCK, "mine.parquet"]
+
+
+def test_nothing_is_cleared_while_another_process_uses_the_folder(tmp_path: Path) -> None:
+    mine = Outbox(str(tmp_path)).new_file()
+    in_another_process(f"from pipe.outbox import Outbox; Outbox({str(tmp_path)!r}, first=True)")
+    assert mine.exists()
+
+
+def test_a_reader_of_another_folder_holds_it(tmp_path: Path) -> None:
+    left = Path(in_another_process(f"from pipe.outbox import Outbox; print(Outbox({str(tmp_path)!r}).new_file())"))
+    outbox.hold_folder_of(left)
+    in_another_process(f"from pipe.outbox import Outbox; Outbox({str(tmp_path)!r}, first=True)")
+    assert left.exists()
+
+
+def test_a_step_in_the_middle_clears_nothing(tmp_path: Path) -> None:
+    left = in_another_process(f"from pipe.outbox import Outbox; print(Outbox({str(tmp_path)!r}).new_file())")
+    Outbox(str(tmp_path))
+    assert Path(left).exists()
+
+
+@pytest.mark.parametrize("root", ["ftp://host/x", "/proc/nowhere/x"])
+def test_a_folder_that_cannot_be_is_a_setting_to_mend(root: str) -> None:
+    with pytest.raises(ConfigurationError, match="batch"):
+        Outbox(root)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_stops_the_run_and_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.touch()
+    with (
+        pytest.raises(RetriableError, match="No space left on device"),
+        outbox.storage_errors(path),
+        Path("/dev/full").open("wb", buffering=0) as full,
+    ):
+        full.write(b"x")
+    assert not path.exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    box = Outbox(str(tmp_path))
+    path = box.new_file()
+    line = box.message("s", [path])
+    path.unlink()
+    with pytest.raises(RetriableError, match="is not there"):
+        decoded(line)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_a_broken_file_is_named(tmp_path: Path, form: str) -> None:
+    box = Outbox(str(tmp_path))
+    path = box.new_file(form)
+    path.write_bytes(b"PAR1 and nothing of the kind")
+    with pytest.raises(RetriableError, match="cannot be read"):
+        decoded(box.message("s", [path], form))
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bucket of a real S3 server, as a URL with its endpoint."""
+    server = shutil.which("moto_server", path=str(Path(sys.executable).parent))
+    if server is None:
+        pytest.skip("moto_server is not installed (make .venv/.dev)")
+    code = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
+    port = in_another_process(code)
+    log = (tmp_path_factory.mktemp("s3") / "log").open("wb")
+    process = subprocess.Popen([server, "-p", port], stdout=log, stderr=log)
+    patched = pytest.MonkeyPatch()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        patched.setenv(name, "test")
+    patched.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    options = f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1&allow_bucket_creation=true"
+    try:
+        _made(f"s3://tenant/batches?{options}")
+        yield f"s3://tenant/batches?{options}"
+    finally:
+        patched.undo()
+        process.kill()
+        process.wait()
+        log.close()
+
+
+def _made(uri: str) -> None:
+    """Make the bucket, once its server answers."""
+    import time
+
+    from pyarrow import fs
+
+    for _ in range(100):
+        try:
+            store, _path = fs.FileSystem.from_uri(uri)
+            store.create_dir("tenant")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("the S3 server does not answer")
+
+
+def test_a_bucket_holds_the_files(bucket: str) -> None:
+    box = Outbox(bucket)
+    path = box.new_file()
+    pq.write_table(table(), path)
+    line = box.message("s", [path])
+    assert not path.exists()
+    (uri,) = batches.decode(line, 1).manifest
+    assert uri.startswith("s3://tenant/batches/growthnav-batch-")
+    assert decoded(line) == ROWS
+    batches.discard(batches.decode(line, 1))
+    with pytest.raises(RetriableError, match="the bucket 'tenant' cannot be reached"):
+        remote.download(uri, Path(os.devnull))
