@@ -36,7 +36,7 @@ class Counter(PipeMapper):
             emit = self.outlet("words")
 
             def work(block: Block) -> None:
-                names = [json.loads(record)["name"] for record in block.records]
+                names = [json.loads(bytes(record))["name"] for record in block.records]
                 emit(messages.encode({"names": names, "at": block.positions, "files": len(block.files)}))
 
             self.block_handlers["words"] = work
