@@ -27,7 +27,6 @@ STATE_EVERY = 10_000
 def records(count: int, seed: int = 1, tenant: str = TENANT) -> Iterator[dict[str, object]]:
     """`count` purchases of about 18 filled columns, with three identifiers each; the same ones for the same seed."""
     dice = random.Random(seed)
-    empty = dict.fromkeys(CONVERSIONS.field_names)
     people: list[int] = []
     for number in range(count):
         if people and dice.random() < 0.59:
@@ -35,7 +34,7 @@ def records(count: int, seed: int = 1, tenant: str = TENANT) -> Iterator[dict[st
         else:
             person = len(people)
             people.append(person)
-        yield empty | {
+        yield {
             "conversion_id": record_key(tenant, "pos", "orders", str(number)),
             "customer_id": tenant,
             "connector": "pos",

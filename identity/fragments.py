@@ -74,8 +74,8 @@ class Normaliser:
     ) -> None:
         """Read phone numbers without country code in `region` (ISO 3166), add `placeholders` (type or `any`, value)."""
         self._region = region
-        self._north_american = phonenumbers.country_code_for_region(region) == 1
-        self._gmail_dots = gmail_dots
+        self.north_american = phonenumbers.country_code_for_region(region) == 1
+        self.gmail_dots = gmail_dots
         self._parsed = lru_cache(PARSED)(self._parse)
         forms: dict[str, Form] = {
             "email": self._email,
@@ -90,6 +90,10 @@ class Normaliser:
                 self._refuse(name, forms[name], text.strip().lower())
         self.rules = {kind: _rule(form, self._refused[kind], patterns(kind)) for kind, form in forms.items()}
         """Fragment type -> its rule."""
+
+    def refused(self, kind: str) -> frozenset[str]:
+        """The placeholders of a type that can be listed, in lower case."""
+        return frozenset(self._refused[kind])
 
     def _refuse(self, kind: str, form: Form, text: str) -> None:
         """Take a placeholder as typed and in normal form."""
@@ -108,13 +112,13 @@ class Normaliser:
         refused = self._refused["email"]
         if f"{name}@" in refused or f"@{domain}" in refused:
             raise UnusableError("placeholder")
-        if self._gmail_dots and domain in _GMAIL:
+        if self.gmail_dots and domain in _GMAIL:
             return f"{name.replace('.', '')}@{domain}"
         return text
 
     def _phone(self, text: str) -> str:
         # Parsing is dear, and plain North American numbers can be read off with the same result.
-        if (plain := _NORTH_AMERICA.fullmatch(text)) and (self._north_american or text[0] == "+"):
+        if (plain := _NORTH_AMERICA.fullmatch(text)) and (self.north_american or text[0] == "+"):
             return "+1" + "".join(plain.groups())
         number = self._parsed(text)
         if number is None:

@@ -1,7 +1,9 @@
 """Keyed hashes: all that the store and the streams after this step know of an identifier.
 
-BLAKE2b with a secret key of the tenant (RFC 7693, 2.9). Without the key nobody can test whether a given address is in
-the store, and two tenants' hashes of one address have nothing in common.
+An identifier's hash is SHA-256 over a secret of its type and its normal form, cut to 120 bits. The secret is made from
+the tenant's key by BLAKE2b (RFC 7693, 2.9), so hashes of two types or two tenants have nothing in common, and without
+the key nobody can test whether a given address is in the store. SHA-256, because the database engine can make it too;
+cut, because a whole one could be extended by whoever knows it (Coron et al., Merkle-Damgard Revisited, 2005).
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KEY_BYTES: Final = 32
-DIGEST_BYTES: Final = 15
-"""120 bits: about 10**-18 odds of any collision among 10**9 identifiers, and a Python object of 48 bytes, not 64."""
+DIGITS: Final = 30
+"""Hexadecimal, of an identifier's hash: 120 bits, about 10**-18 odds of any collision among 10**9 identifiers."""
 
-UID_BYTES: Final = 12
-"""Of a person's id: 96 bits, 24 hexadecimal digits."""
+FIELD_BYTES: Final = 15
+
+UID_DIGITS: Final = 24
+"""Hexadecimal, of a person's id: 96 bits."""
 
 
 class Hasher:
@@ -36,28 +40,23 @@ class Hasher:
     def __init__(self, key: bytes) -> None:
         """Use `key`, `KEY_BYTES` long."""
         self.key_id = hashlib.blake2b(key=key, digest_size=8, person=b"key-id").hexdigest()
-        self._identifier = hashlib.blake2b(key=key, digest_size=DIGEST_BYTES, person=b"identifier")
-        self._person = hashlib.blake2b(key=key, digest_size=UID_BYTES, person=b"person")
-        self._field = hashlib.blake2b(key=key, digest_size=DIGEST_BYTES, person=b"field")
+        self._scope = hashlib.blake2b(key=key, digest_size=16, person=b"identifier")
+        self._field = hashlib.blake2b(key=key, digest_size=FIELD_BYTES, person=b"field")
 
-    def identifiers(self, *scope: str) -> Callable[[str], bytes]:
-        """A function normal form -> hash, for identifiers of one type (and source system, where that matters)."""
-        state = self._identifier.copy()
+    def secret(self, *scope: str) -> str:
+        """What goes before a normal form to be hashed: 32 digits for a type (and source system, where that matters)."""
+        state = self._scope.copy()
         state.update("".join(part + SEPARATOR for part in scope).encode())
-        fresh = state.copy
+        return state.hexdigest()
 
-        def identifier(text: str) -> bytes:
-            state = fresh()
-            state.update(text.encode())
-            return state.digest()
+    def identifiers(self, *scope: str) -> Callable[[str], str]:
+        """A function normal form -> hash, for identifiers of one type (and source system, where that matters)."""
+        secret, sha256 = self.secret(*scope).encode(), hashlib.sha256
+
+        def identifier(text: str) -> str:
+            return sha256(secret + text.encode()).hexdigest()[:DIGITS]
 
         return identifier
-
-    def person(self, identifier: bytes) -> bytes:
-        """Id of the person first seen with that identifier: no chance in it, so a lost store can be made again."""
-        state = self._person.copy()
-        state.update(identifier)
-        return state.digest()
 
     def field(self, name: str, text: str) -> str:
         """What stands for a personal text where the tenant keeps hashes only; equal texts of a field stay equal."""
@@ -65,12 +64,6 @@ class Hasher:
         state = self._field.copy()
         state.update(f"{name}{SEPARATOR}{plain}".encode())
         return state.hexdigest()
-
-
-def uid_text(uids: bytearray, person: int) -> str:
-    """The id of a person, counted from 1, as others see it: `p_` and 24 hexadecimal digits."""
-    end = person * UID_BYTES
-    return "p_" + uids[end - UID_BYTES : end].hex()
 
 
 def parse_key(text: str) -> bytes | None:

@@ -1,49 +1,133 @@
-"""From a fragment to the keyed hash it is known by."""
+"""From fragments to the keyed hashes they are known by, many at once."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from identity.fragments import CUSTOMER_ID, RECORD, Normaliser, UnusableError
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from identity import plain
+from identity.fragments import CARD_NUMBER, CUSTOMER_ID, RECORD, Normaliser, UnusableError
+from pipe.columnar import fetch, literal
 
 if TYPE_CHECKING:
+    import duckdb
+    from numpy.typing import NDArray
+
     from identity.fragments import Rule
     from identity.hashing import Hasher
-    from identity.records import Fragment
 
-Identify = Callable[["Fragment"], bytes]
-"""Fragment -> keyed hash; raises `UnusableError` with the reason why it identifies nobody."""
+Way = Callable[["str | None", "str | None"], str]
+"""(value, source system) -> hash; raises `UnusableError` with the reason why it identifies nobody."""
+
+
+GIVEN = "given_fragments"
+"""Stands for the relation in the query for plain forms."""
+
+
+@dataclass
+class Fragments:
+    """The identifiers of a block's records, one entry each, in the order of the records."""
+
+    records: NDArray[np.int64]
+    """Number of the record in its block."""
+    kinds: pa.Array
+    values: pa.Array
+    sources: pa.Array
 
 
 class Identifiers:
-    """The ways from a fragment to its hash, by type."""
+    """The ways from a fragment to its hash."""
 
-    def __init__(self, normaliser: Normaliser, hasher: Hasher) -> None:
-        """Put values into normal form with one, hash them with the other."""
+    def __init__(self, normaliser: Normaliser, hasher: Hasher, db: duckdb.DuckDBPyConnection) -> None:
+        """Put values into normal form with one, hash them with the other; columns are worked on in `db`."""
         self.record = hasher.identifiers(RECORD)
         """Key of a record -> hash, for a record that has no fragment."""
+        self.record_sql = f"left(sha256({literal(hasher.secret(RECORD))} || key), 30)"
+        self.dropped: Counter[tuple[str, str]] = Counter()
+        """Fragments that identify nobody, by type and reason."""
+        self._db = db
+        self._hasher = hasher
         rules = dict(normaliser.rules)
         self._customer = rules.pop(CUSTOMER_ID)
-        self._customers: dict[str, Callable[[str], bytes]] = {}
-        self._hasher = hasher
-        self.by_type = {kind: _identify(rule, hasher.identifiers(kind)) for kind, rule in rules.items()}
-        self.by_type[CUSTOMER_ID] = self._customer_id
+        self._customers: dict[str, Callable[[str], str]] = {}
+        self._ways: dict[str, Way] = {kind: _way(rule, hasher.identifiers(kind)) for kind, rule in rules.items()}
+        self._ways[CUSTOMER_ID] = self._customer_id
+        self._plain = plain.hashed(normaliser, {kind: hasher.secret(kind) for kind in rules}, GIVEN)
 
-    def _customer_id(self, fragment: Fragment) -> bytes:
-        source = fragment.source_system
+    @property
+    def met_card_numbers(self) -> bool:
+        """Whether a plain card number came where a fingerprint should be."""
+        return any(reason == CARD_NUMBER for _, reason in self.dropped)
+
+    def hashes(self, fragments: Fragments) -> pa.Array:
+        """The hash of each fragment in hexadecimal; null where it identifies nobody, which is counted."""
+        columns = {"kind": fragments.kinds, "value": fragments.values, "source": fragments.sources}
+        self._db.register("fragments", pa.table(columns))
+        secret = self._secret(fragments)
+        given = f"SELECT kind, value, {secret} AS secret FROM fragments"  # noqa: S608  texts go through `literal`
+        found = fetch(self._db, self._plain.replace(GIVEN, f"({given})"))
+        self._db.unregister("fragments")
+        hashes = found.column("hash").combine_chunks().cast(pa.string())
+        return self._with_odd(hashes, fragments) if hashes.null_count else hashes
+
+    def of_records(self, keys: pa.Array) -> pa.Array:
+        """The hash of each record's key."""
+        self._db.register("records", pa.table({"key": keys}))
+        found = fetch(self._db, f"SELECT {self.record_sql} AS hash FROM records")  # noqa: S608
+        self._db.unregister("records")
+        return found.column("hash").combine_chunks().cast(pa.string())
+
+    def _secret(self, fragments: Fragments) -> str:
+        """SQL for the secret of a fragment's source system; only customer ids have one."""
+        names = pc.unique(fragments.sources.filter(pc.equal(fragments.kinds, CUSTOMER_ID))).to_pylist()
+        cases = [
+            f"WHEN {literal(name)} THEN {literal(self._hasher.secret(CUSTOMER_ID, name))}" for name in names if name
+        ]
+        return f"CASE source {' '.join(cases)} END" if cases else "NULL"
+
+    def _with_odd(self, hashes: pa.Array, fragments: Fragments) -> pa.Array:
+        """Find the hashes of fragments that are not plain, each distinct one once."""
+        places = np.flatnonzero(hashes.is_null().to_numpy(zero_copy_only=False))
+        chosen = pa.array(places)
+        odd = zip(
+            fragments.kinds.take(chosen).to_pylist(),
+            fragments.values.take(chosen).to_pylist(),
+            fragments.sources.take(chosen).to_pylist(),
+            strict=True,
+        )
+        seen: dict[Any, tuple[str | None, str]] = {}
+        mended = []
+        for kind, value, source in odd:
+            key = (kind, value, source if kind == CUSTOMER_ID else None)
+            found = seen.get(key)
+            if found is None:
+                found = seen[key] = self._odd(kind, value, source)
+            if found[0] is None:
+                self.dropped[kind if kind in self._ways else "other", found[1]] += 1
+            mended.append(found[0])
+        return pc.replace_with_mask(hashes, hashes.is_null(), pa.array(mended, pa.string()))
+
+    def _odd(self, kind: str | None, value: str | None, source: str | None) -> tuple[str | None, str]:
+        way = self._ways.get(kind or "")
+        try:
+            return (None, "unknown_type") if way is None else (way(value, source), "")
+        except UnusableError as error:
+            return None, str(error)
+
+    def _customer_id(self, value: str | None, source: str | None) -> str:
         if not source:
             raise UnusableError("no_source_system")
         digest = self._customers.get(source)
         if digest is None:
             digest = self._customers[source] = self._hasher.identifiers(CUSTOMER_ID, source)
-        return digest(self._customer(fragment.value))
+        return digest(self._customer(value))
 
 
-def _identify(rule: Rule, digest: Callable[[str], bytes]) -> Identify:
-    return lambda fragment: digest(rule(fragment.value))
-
-
-def unknown(_: Fragment) -> bytes:
-    """The way of a fragment whose type is none of ours."""
-    raise UnusableError("unknown_type")
+def _way(rule: Rule, digest: Callable[[str], str]) -> Way:
+    return lambda value, _: digest(rule(value))

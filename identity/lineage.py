@@ -6,88 +6,106 @@ showed a merge come again, and with them its event and the map rows it changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from identity.hashing import uid_text
-from pipe import messages
-from pipe.keys import record_key
-from pipe.streams import IDENTITY_MAP, IDENTITY_MERGES
+import numpy as np
+import pyarrow as pa
+
+from pipe.columnar import fetch, literal
+from pipe.keys import KEY_LENGTH, record_key
+from pipe.streams import IDENTITY_MAP, IDENTITY_MERGES, Stream
 from pipe.times import to_text
 
 if TYPE_CHECKING:
-    from identity.store import Customer, Store
+    from collections.abc import Callable, Sequence
 
-Emit = Callable[[bytes], None]
+    from identity.store import Merge, Store
 
 RULE: Final = "deterministic"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_CUSTOMERS: Final = pa.schema(
+    [
+        ("hash", pa.string()),
+        ("source", pa.string()),
+        ("person", pa.int64()),
+        ("since", pa.int64()),
+        ("until", pa.int64()),
+    ]
+)
+_MAP: Final = f"""
+SELECT left(sha256(concat_ws(chr(31), source, hash, uid)), {KEY_LENGTH}) AS {IDENTITY_MAP.key},
+    {{tenant}} AS customer_id, source AS source_system, hash AS source_key, uid AS global_customer_id,
+    make_timestamptz(since) AS valid_from, make_timestamptz(until) AS valid_to
+FROM linked JOIN person ON person.id = linked.person
+"""  # noqa: S608
+
+Row = dict[str, Any]
 
 
 class Lineage:
     """Writes the two streams for one tenant."""
 
-    def __init__(self, tenant: str, store: Store, uids: bytearray, to_map: Emit, to_merges: Emit) -> None:
-        """Send encoded rows to `to_map` and `to_merges`; `uids` are those of `Store.persons`, grown as people are."""
+    def __init__(self, tenant: str, store: Store, emit: Callable[[Stream, pa.Table], None]) -> None:
+        """Send rows to `emit`."""
         self._tenant = tenant
         self._store = store
-        self.uids = uids
-        self._to_map = to_map
-        self._to_merges = to_merges
+        self._emit = emit
 
-    def linked(self, customer: Customer, person: int) -> None:
-        """A source customer belongs to a living person."""
-        self._map(customer, uid_text(self.uids, person), _text(customer.since), None)
+    def linked(self, customers: pa.Table) -> None:
+        """Source customers belong to living persons: columns `hash`, `source`, `person` and `since`."""
+        if len(customers):
+            self._map(customers.append_column("until", pa.nulls(len(customers), pa.int64())))
 
-    def merged(self, person: int) -> None:
-        """A person has been merged away: the event, and for each source customer it had, where it was and where it is.
+    def merged(self, persons: Sequence[int]) -> None:
+        """Persons have been merged away: the events, and for each source customer where it was and where it is.
 
         That costs two rows a customer, each time the older of two large groups turns out to be the smaller one. It
         happens about as often as a running minimum changes, so the rows stay in proportion to the customers.
         """
-        merge = self._store.merge(person)
-        if merge is None:
-            raise AssertionError("only a retired person has been merged")
-        later = self._store.merge(merge.survivor)
-        before, after = uid_text(self.uids, merge.retired), uid_text(self.uids, merge.survivor)
-        at, until = _text(merge.at), None if later is None else _text(later.at)
-        self._to_merges(
-            messages.encode(
-                {
-                    IDENTITY_MERGES.key: record_key("merge", before, after),
-                    "customer_id": self._tenant,
-                    "event": "merge",
-                    "from_id": before,
-                    "to_id": after,
-                    "reason": merge.reason,
-                    "rule": RULE,
-                    "record_id": merge.record_id,
-                    "run_id": merge.run_id,
-                    "effective_at": at,
-                }
-            )
-        )
-        for customer in self._store.customers(person):
-            self._map(customer, before, _text(customer.since), at)
-            self._map(customer, after, at, until)
+        if not persons:
+            return
+        merges = {merge.retired: merge for merge in self._store.history(list(persons))}
+        later = {m.retired: m for m in self._store.history(sorted({merge.survivor for merge in merges.values()}))}
+        uids = self._uids([*merges, *(merge.survivor for merge in merges.values())])
+        self._emit(IDENTITY_MERGES, pa.Table.from_pylist([self._event(merges[person], uids) for person in persons]))
+        rows = []
+        for customer in self._store.customers(list(persons)):
+            merge = merges[customer.person]
+            until = later[merge.survivor].moment if merge.survivor in later else None
+            known = {"hash": customer.digest, "source": customer.source}
+            rows.append({**known, "person": merge.retired, "since": customer.since, "until": merge.moment})
+            rows.append({**known, "person": merge.survivor, "since": merge.moment, "until": until})
+        if rows:
+            self._map(pa.Table.from_pylist(rows, _CUSTOMERS))
 
-    def _map(self, customer: Customer, uid: str, valid_from: str, valid_to: str | None) -> None:
-        source_key = customer.digest.hex()
-        self._to_map(
-            messages.encode(
-                {
-                    IDENTITY_MAP.key: record_key(customer.source, source_key, uid),
-                    "customer_id": self._tenant,
-                    "source_system": customer.source,
-                    "source_key": source_key,
-                    "global_customer_id": uid,
-                    "valid_from": valid_from,
-                    "valid_to": valid_to,
-                }
-            )
-        )
+    def _uids(self, persons: Sequence[int]) -> dict[int, str]:
+        distinct = np.unique(np.array(persons, np.int64))
+        return dict(zip(distinct.tolist(), self._store.uids(distinct).to_pylist(), strict=True))
+
+    def _event(self, merge: Merge, uids: dict[int, str]) -> Row:
+        before, after = uids[merge.retired], uids[merge.survivor]
+        return {
+            IDENTITY_MERGES.key: record_key("merge", before, after),
+            "customer_id": self._tenant,
+            "event": "merge",
+            "from_id": before,
+            "to_id": after,
+            "reason": merge.reason,
+            "rule": RULE,
+            "record_id": merge.record_id,
+            "run_id": merge.run_id,
+            "effective_at": _text(merge.moment),
+        }
+
+    def _map(self, customers: pa.Table) -> None:
+        """Send rows of `identity_map`; keys are made as `record_key` makes them."""
+        self._store.db.register("linked", customers)
+        found = fetch(self._store.db, _MAP.format(tenant=literal(self._tenant)))
+        self._store.db.unregister("linked")
+        self._emit(IDENTITY_MAP, found)
 
 
 @lru_cache

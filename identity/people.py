@@ -1,72 +1,64 @@
-"""Who is who: a union-find over the hashes of identifiers.
+"""Who is who: which person each record of a block is about.
 
-A record's identifiers are looked up. None known: a person is minted. One person known: the others attach to it.
-Several: the younger ones are merged into the oldest. Which identifiers end up together does not depend on the order of
-the records. Which id they end up under does (the one minted first), so ids are kept, not made again: a replay in
-another order finds them in the store.
+The meaning is that of one record after the other: none of its identifiers known, a person is minted; one person known,
+the others attach to it; several, the younger ones are merged into the oldest. Which identifiers end up together does
+not depend on the order of the records; which id they end up under does, so ids are kept, not made again.
+
+A block is decided at once wherever that gives the same: identifiers and records that hang together and lead to one
+person, known or new, need no order. Only where they lead to several does it matter who came first, and those records
+are taken one by one. So the size of blocks changes nothing.
 """
 
 from __future__ import annotations
 
 import time
-from array import array
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from identity.fragments import CUSTOMER_ID, KINDS, RECORD
-from identity.hashing import UID_BYTES
-from identity.store import Customer, Merge
+import numpy as np
+import pyarrow as pa
+
+from identity.fragments import KINDS
+from identity.links import CUSTOMER, RECORD_KIND
+from identity.store import Merge
+from pipe.columnar import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence, Sequence
+    from collections.abc import Callable
 
-    from identity.hashing import Hasher
+    from numpy.typing import NDArray
+
     from identity.lineage import Lineage
-    from identity.records import Fragment
+    from identity.links import Links
     from identity.store import Store
 
-CACHED: Final = 20_000
-"""Identifiers kept at hand when memory is low, about 100 bytes each."""
-
-_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
+    Numbers = NDArray[np.int64]
+    Survivor = Callable[[int], int]
+    MergeInto = Callable[[int, int, set[int], str], Merge]
 
 
 class People:
     """The persons of one tenant. A person is a number, 1 for the oldest; `lineage` is told of every change."""
 
-    def __init__(
-        self, store: Store, hasher: Hasher, lineage: Lineage, *, run_id: str = "", low_memory: bool = False
-    ) -> None:
+    def __init__(self, store: Store, lineage: Lineage, *, run_id: str = "") -> None:
         """Take up the work where the store left it.
 
         Args:
-            store: open; with its index when `low_memory`.
-            hasher: makes the ids of new persons.
-            lineage: what to tell of new persons, links and merges; knows the ids of those in the store.
+            store: open.
+            lineage: what to tell of new persons, links and merges.
             run_id: name of the run, for the merges it finds.
-            low_memory: look identifiers up in the store instead of holding them all.
         """
         self._store = store
-        self._hasher = hasher
         self._lineage = lineage
         self._run_id = run_id
-        self._low_memory = low_memory
-        # In 256 parts, by the hash's first byte: one large dictionary would need half as much again while it grows.
-        self._known: list[dict[bytes, int]] = [{} for _ in range(256)]
-        self._rows: dict[bytes, int] = {}  # customer ids not yet met in this run: their first meeting is told
-        # Each person's parent, a living person's own number; place 0 is free. The list also holds the number objects
-        # that all its identifiers share.
-        numbers = range(len(lineage.uids) // UID_BYTES + 1)
-        self._parents: MutableSequence[int] = array("q", numbers) if low_memory else list(numbers)
-        if not low_memory:
-            self._rows = store.identifiers(self._known, self._parents)
-        for retired, survivor in store.merges(len(self._parents) - 1):
-            self._parents[retired] = survivor
-        self._recall: Callable[[bytes], int] = self._recall_from_store if low_memory else self._recall_from_rows
+        self._count = store.persons()
+        self._parents = dict(store.merges())
+        self._retired, self._survivors = _sorted(self._parents)
         self._told: set[int] = set()
         self._now = store.latest()
         self.has_records = store.has_records()
         self.minted = 0
         self.merged = 0
+        store.db.execute("CREATE TEMP TABLE told (hash VARCHAR)")
         self.tick()
 
     @property
@@ -77,103 +69,199 @@ class People:
     def tick(self) -> None:
         """Set the time of what comes next; to be called after every commit. It never runs backwards."""
         self._now = max(self._now, time.time_ns() // 1000)
-        if self._low_memory and sum(map(len, self._known)) > CACHED:
-            for part in self._known:
-                part.clear()
 
-    def knows(self, digest: bytes) -> bool:
-        """Whether an identifier belongs to somebody."""
-        return bool(self._known[digest[0]].get(digest) or self._recall(digest))
+    def knows(self, hashes: pa.Array) -> NDArray[np.bool_]:
+        """Which of the identifiers, each given once, belong to somebody."""
+        known = np.zeros(len(hashes), np.bool_)
+        known[self._store.find(hashes)[0]] = True
+        return known
 
-    def assign(self, digests: Sequence[bytes], fragments: Sequence[Fragment], record_id: str) -> int:
-        """The person whom all these identifiers now belong to.
+    def resolve(self, links: Links) -> pa.Array:
+        """The id of the person each record is about, as known when it passed; the store learns what is new."""
+        if not len(links.keys):
+            return pa.array([], pa.string())
+        known, since = np.zeros(len(links.hashes), np.int64), np.zeros(len(links.hashes), np.int64)
+        places, persons, seen = self._store.find(links.hashes)
+        known[places], since[places] = persons, seen
+        owners, retired = self._living(known)
+        decision = _Decision(links, owners, self._count + 1)
+        merges = decision.decide(self._survivor, self._merge_into)
+        new_uids = self._mint(links, decision.mints)
+        attached = self._attach(links, decision.linked, known == 0)
+        linked = pa.concat_tables([attached, self._met(links, known, since, known == owners)])
+        self._record(merges)
+        self._tell(linked, retired, merges)
+        return self._uids(decision.persons, new_uids)
 
-        Args:
-            digests: hashes of a record's identifiers, at least one, each once.
-            fragments: what they are, in the same order.
-            record_id: key of the record, for the merges it shows.
-        """
-        known, parents = self._known, self._parents
-        person = fresh = several = 0
-        found = []
-        for digest in digests:
-            owner = known[digest[0]].get(digest) or self._recall(digest)
-            found.append(owner)
-            if not owner:
-                fresh += 1
-                continue
-            if parents[owner] != owner:
-                owner = known[digest[0]][digest] = found[-1] = self._survivor(owner)
-            if not person:
-                person = owner
-            elif owner != person:
-                several = 1
-        if several:
-            person = self._merge(found, fragments, record_id)
-        if fresh:
-            if not person:
-                person = self._mint(min(digests))
-            for digest, owner, fragment in zip(digests, found, fragments, strict=True):
-                if not owner:
-                    self._attach(digest, person, fragment)
-        return person
+    def _mint(self, links: Links, mints: NDArray[np.bool_]) -> pa.Array:
+        """New persons. An identifier founds at most one, because from then on it is known: no id is used twice."""
+        founders = np.searchsorted(links.records, np.flatnonzero(mints))
+        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(links.codes[founders])))
+        self._count += len(uids)
+        self.minted += len(uids)
+        return uids
 
-    def _mint(self, digest: bytes) -> int:
-        """A new person. An identifier founds at most one, because from then on it is known: no id is used twice."""
-        person = len(self._parents)
-        uid = self._hasher.person(digest)
-        self._parents.append(person)
-        self._lineage.uids += uid
-        self._store.add_person(person, uid)
-        self.minted += 1
-        return person
+    def _attach(self, links: Links, persons: Numbers, new: NDArray[np.bool_]) -> pa.Table:
+        """Store new identifiers; the customers among them."""
+        places = np.flatnonzero(new)
+        kinds = links.kinds[places]
+        self._store.add_identifiers(
+            links.hashes.take(pa.array(places)), persons[places], kinds, links.sources.take(pa.array(places)), self._now
+        )
+        self.has_records = self.has_records or bool((kinds == RECORD_KIND).any())
+        return _customers(links, places[kinds == CUSTOMER], persons, np.full(len(new), self._now))
 
-    def _attach(self, digest: bytes, person: int, fragment: Fragment) -> None:
-        self._known[digest[0]][digest] = person
-        source = fragment.source_system if fragment.type == CUSTOMER_ID else None
-        self._store.add_identifier(digest, person, _NUMBERS[fragment.type], source, self._now)
-        if source:
-            self._lineage.linked(Customer(digest, source, self._now), person)
-        elif fragment.type == RECORD:
-            self.has_records = True
+    def _met(self, links: Links, persons: Numbers, since: Numbers, alive: NDArray[np.bool_]) -> pa.Table:
+        """Customers of earlier runs, met for the first time. Of those whose person is retired the merges tell."""
+        places = np.flatnonzero((links.kinds == CUSTOMER) & (persons > 0) & alive)
+        found = _customers(links, places, persons, since)
+        if not len(found):
+            return found
+        self._store.db.register("met", found)
+        fresh = fetch(self._store.db, "SELECT * FROM met ANTI JOIN told USING (hash)")
+        self._store.db.unregister("met")
+        return fresh
 
-    def _merge(self, found: Sequence[int], fragments: Sequence[Fragment], record_id: str) -> int:
-        """Merge all of `found` (0 for a new identifier) into the oldest."""
-        owners = {owner for owner in found if owner}
-        oldest = min(owners)
-        for retired in sorted(owners - {oldest}):
-            kinds = {f.type for owner, f in zip(found, fragments, strict=True) if owner in {retired, oldest}}
-            reason = ", ".join(sorted(kinds))
-            self._store.add_merge(Merge(retired, oldest, self._now, reason, record_id, self._run_id))
-            self._parents[retired] = oldest
-            self._told.add(retired)
-            self.merged += 1
-            self._lineage.merged(retired)
-        return oldest
+    def _merge_into(self, oldest: int, retired: int, kinds: set[int], record: str) -> Merge:
+        self._parents[retired] = oldest
+        reason = ", ".join(sorted(KINDS[kind] for kind in kinds))
+        return Merge(retired, oldest, self._now, reason, record, self._run_id)
+
+    def _record(self, merges: list[Merge]) -> None:
+        self.merged += len(merges)
+        if merges:
+            self._store.add_merges(merges)
+            self._retired, self._survivors = _sorted(self._parents)
+
+    def _tell(self, linked: pa.Table, retired: set[int], merges: list[Merge]) -> None:
+        """Tell of customers and merges, and once a run of the merges that led from a known identifier to its person."""
+        if len(linked):
+            self._store.db.register("news", linked)
+            self._store.db.execute("INSERT INTO told SELECT hash FROM news")
+            self._store.db.unregister("news")
+        self._lineage.linked(linked)
+        news = [*(retired - self._told), *(merge.retired for merge in merges)]
+        self._told.update(news)
+        self._lineage.merged(sorted(news))
 
     def _survivor(self, person: int) -> int:
-        """The living person that a retired one has become. The merges on the way are told again, once a run."""
-        way = []
-        while (parent := self._parents[person]) != person:
-            way.append(person)
+        while (parent := self._parents.get(person)) is not None:
             person = parent
-        for retired in way:
-            self._parents[retired] = person
-            if retired not in self._told:
-                self._told.add(retired)
-                self._lineage.merged(retired)
         return person
 
-    def _recall_from_rows(self, digest: bytes) -> int:
-        row = self._rows.pop(digest, 0)
-        return self._recalled(digest, *self._store.row(row)) if row else 0
+    def _living(self, persons: Numbers) -> tuple[Numbers, set[int]]:
+        """What each person has become (0 stays 0), and who was retired on the way."""
+        retired: set[int] = set()
+        if not len(self._retired):
+            return persons, retired
+        while True:
+            places = np.searchsorted(self._retired, persons)
+            places[places == len(self._retired)] = 0
+            gone = self._retired[places] == persons
+            if not gone.any():
+                return persons, retired
+            retired.update(persons[gone].tolist())
+            persons = np.where(gone, self._survivors[places], persons)
 
-    def _recall_from_store(self, digest: bytes) -> int:
-        found = self._store.find(digest)
-        return self._recalled(digest, *found) if found else 0
+    def _uids(self, persons: Numbers, new: pa.Array) -> pa.Array:
+        """The ids of the persons, in their order; those of `new` are the last ones."""
+        distinct, places = np.unique(persons, return_inverse=True)
+        first_new = self._count - len(new) + 1
+        old = distinct[distinct < first_new]
+        fresh = new.take(pa.array(distinct[len(old) :] - first_new))
+        uids = pa.concat_arrays([self._store.uids(old), fresh])
+        return uids.take(pa.array(places))
 
-    def _recalled(self, digest: bytes, person: int, customer: Customer | None) -> int:
-        self._known[digest[0]][digest] = person
-        if customer and self._parents[person] == person:  # else the merges tell, see `_survivor`
-            self._lineage.linked(customer, person)
-        return person
+
+class _Decision:
+    """Decides about one block."""
+
+    def __init__(self, links: Links, owners: Numbers, next_person: int) -> None:
+        self.links = links
+        self.owners = owners
+        count, first = len(links.keys), links.first()
+        needs_nobody = np.ones(count, np.bool_)
+        needs_nobody[links.records[(owners[links.codes] > 0) | (first[links.codes] < links.records)]] = False
+        self.mints = needs_nobody
+        """Records none of whose identifiers was known when they came."""
+        self.numbers = np.zeros(count, np.int64)
+        self.numbers[self.mints] = next_person + np.arange(self.mints.sum())
+        self.persons = self.numbers.copy()
+        self.linked = owners.copy()
+        """The person each identifier is linked to first."""
+
+    def decide(self, survivor: Survivor, merge: MergeInto) -> list[Merge]:
+        """Find `persons` and `linked`; the merges on the way."""
+        labels, codes_at = self._components()
+        roots, root = self._roots(labels)
+        simple = roots == 1
+        record_labels, code_labels = labels[: len(self.persons)], labels[codes_at : codes_at + len(self.owners)]
+        self.persons = np.where(simple[record_labels], root[record_labels], 0)
+        self.linked = np.where(self.owners > 0, self.owners, np.where(simple[code_labels], root[code_labels], 0))
+        return self._one_by_one(np.flatnonzero(~simple[record_labels]), survivor, merge)
+
+    def _components(self) -> tuple[NDArray[np.int32], int]:
+        """What hangs together: labels of the records, then of the identifiers, then of the known persons."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        count, codes = len(self.persons), len(self.owners)
+        known = np.flatnonzero(self.owners)
+        self.known_persons, places = np.unique(self.owners[known], return_inverse=True)
+        ends = (
+            np.concatenate([self.links.records, known + count]),
+            np.concatenate([self.links.codes + count, places + count + codes]),
+        )
+        size = count + codes + len(self.known_persons)
+        graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(size, size))
+        return connected_components(graph, directed=False)[1], count
+
+    def _roots(self, labels: NDArray[np.int32]) -> tuple[Numbers, Numbers]:
+        """Of each label how many persons, known or minted, it leads to, and (the last) one of them."""
+        minted = np.flatnonzero(self.mints)
+        at = np.concatenate([labels[minted], labels[len(labels) - len(self.known_persons) :]])
+        root = np.zeros(labels.max() + 1, np.int64)
+        root[at] = np.concatenate([self.numbers[minted], self.known_persons])
+        return np.bincount(at, minlength=len(root)), root
+
+    def _one_by_one(self, records: Numbers, survivor: Survivor, merge: MergeInto) -> list[Merge]:
+        """The records among several persons, in their order."""
+        links, merges = self.links, []
+        starts = np.searchsorted(links.records, records).tolist()
+        ends = np.searchsorted(links.records, records, side="right").tolist()
+        codes, kinds = links.codes.tolist(), links.kinds
+        owner: dict[int, int] = {}
+        for record, start, end in zip(records.tolist(), starts, ends, strict=True):
+            carried = codes[start:end]
+            found = [survivor(owner.get(code) or int(self.owners[code])) for code in carried]
+            owners = {person for person in found if person}
+            person = min(owners) if owners else int(self.numbers[record])
+            for retired in sorted(owners - {person}):
+                pair = {person, retired}
+                reason = {int(kinds[code]) for code, has in zip(carried, found, strict=True) if has in pair}
+                merges.append(merge(person, retired, reason, links.keys[record].as_py()))
+            for code, has in zip(carried, found, strict=True):
+                if not has:
+                    owner[code] = person
+                    self.linked[code] = person
+            self.persons[record] = person
+        return merges
+
+
+def _customers(links: Links, places: Numbers, persons: Numbers, since: Numbers) -> pa.Table:
+    """The source customers at these places of `links`."""
+    chosen = pa.array(places)
+    return pa.table(
+        {
+            "hash": links.hashes.take(chosen),
+            "source": links.sources.take(chosen),
+            "person": persons[places],
+            "since": since[places],
+        }
+    )
+
+
+def _sorted(parents: dict[int, int]) -> tuple[Numbers, Numbers]:
+    """Retired persons in order, and who each became."""
+    retired = np.array(sorted(parents), np.int64)
+    return retired, np.array([parents[person] for person in retired.tolist()], np.int64)

@@ -46,6 +46,8 @@ _ROLES: Final[dict[str, tuple[str, Any]]] = {
 }
 """Properties this step reads or writes -> attribute and type."""
 
+_KEY: Final = ("key", str | None | UnsetType)
+
 
 class Codec:
     """Decodes and encodes the records of one canonical stream.
@@ -68,7 +70,24 @@ class Codec:
         self._personal = personal
         self._digest = digest
         self._properties = dict.fromkeys((*properties, FRAGMENTS, PERSON))
+        key = {"key": stream.key, "tenant": TENANT, "fragments": FRAGMENTS}
+        links = msgspec.defstruct(
+            "Links", [(*_KEY, UNSET), (*_ROLES[TENANT], UNSET), (*_ROLES[FRAGMENTS], UNSET)], rename=key
+        )
+        self._links = msgspec.json.Decoder(links).decode
         self._compile()
+
+    def links(self, record: Raw) -> Any:
+        """Key, tenant and fragments of the record; the rest of it is not looked at.
+
+        Raises:
+            SkippableError: one of them has the wrong type.
+            msgspec.DecodeError: it is not JSON.
+        """
+        try:
+            return self._links(record)
+        except msgspec.ValidationError as error:
+            return self._decode_odd(record, error)
 
     def decode(self, record: Raw) -> Any:
         """The record.
@@ -91,7 +110,7 @@ class Codec:
 
     def _compile(self) -> None:
         """A struct type with a field for every property known so far."""
-        types = {**_ROLES, self._stream.key: ("key", str | None | UnsetType)}
+        types = {**_ROLES, self._stream.key: _KEY}
         kinds = {field.name: field.kind for field in self._stream.fields}
         fields, names = [], {}
         self._hidden: list[tuple[str, str]] = []

@@ -6,25 +6,35 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+import msgspec
+import pyarrow.compute as pc
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from identity import settings
-from identity.fragments import CARD_NUMBER, KINDS, RECORD, Normaliser, UnusableError
-from identity.hashing import Hasher, make_key, read_key, uid_text
-from identity.identify import Identifiers, unknown
+from identity import columns, settings
+from identity.columns import TableRows
+from identity.fragments import Normaliser
+from identity.hashing import Hasher, make_key, read_key
+from identity.identify import Identifiers
 from identity.lineage import Lineage
+from identity.links import find_links
 from identity.people import People
-from identity.records import FRAGMENTS, PERSON, TENANT, Codec, Fragment
+from identity.records import FRAGMENTS, PERSON, TENANT, Codec
+from identity.rows import RecordRows, mended
 from identity.store import Store
 from identity.store_file import Hold
-from pipe import command, messages, metrics
+from pipe import batches, columnar, command, messages, metrics
+from pipe.blocks import Block, BlockHandler
 from pipe.errors import DataError, SkippableError
-from pipe.mapper import PipeMapper, RecordHandler
+from pipe.mapper import PipeMapper
 from pipe.rejects import RejectLog
 from pipe.streams import CANONICAL, CONVERSIONS, CUSTOMER_PROFILES, IDENTITY_MAP, IDENTITY_MERGES, REJECTS
 
 if TYPE_CHECKING:
-    import msgspec
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pipe.streams import Stream
 
 STAGE = "resolve-identity"
 STREAMS = {stream.name: stream for stream in (CONVERSIONS, CUSTOMER_PROFILES)}
@@ -34,9 +44,6 @@ FATAL_RULES = {
 }
 """Rules whose breach is not the fault of one record; with what to do about it."""
 
-ANONYMOUS = Fragment(RECORD)
-"""Stands for the key of a record, where that is all there is to know it by."""
-
 
 class ResolveIdentity(PipeMapper):
     """Adds `global_customer_id` to conversions and customer profiles; other streams pass byte for byte."""
@@ -45,7 +52,7 @@ class ResolveIdentity(PipeMapper):
     package_name = "growthnav-connectors"
     capabilities = [PluginCapabilities.ABOUT, PluginCapabilities.STRUCTURED_LOGGING]  # noqa: RUF012
     config_jsonschema = settings.SCHEMA
-    flush_bytes: ClassVar[int] = 1 << 21  # a commit every 2,000 records or so: few enough, and the buffer stays small
+    flush_bytes: ClassVar[int] = 1 << 24  # a commit every 20,000 records or so: a look-up costs the same for one
 
     def __init__(self, **arguments: Any) -> None:
         """Take hold of the tenant's store and read it."""
@@ -58,24 +65,15 @@ class ResolveIdentity(PipeMapper):
     def _start(self, chosen: settings.Settings, opening: ExitStack) -> None:
         opening.callback(Hold(chosen.store).release)
         self.hasher = Hasher(_key(chosen))
-        self.hashes = Identifiers(
-            Normaliser(chosen.region, gmail_dots=chosen.gmail_dots, placeholders=chosen.placeholders), self.hasher
-        )
-        self.store = Store(
-            chosen.store, chosen.tenant, self.hasher.key_id, durable=chosen.durable, indexed=chosen.low_memory
-        )
+        self.store = Store(chosen.store, chosen.tenant, self.hasher, durable=chosen.durable)
         opening.callback(self.store.close)
-        self.lineage = Lineage(
-            chosen.tenant,
-            self.store,
-            self.store.uids(),
-            self.outlet(IDENTITY_MAP.name),
-            self.outlet(IDENTITY_MERGES.name),
-        )
-        self.people = People(self.store, self.hasher, self.lineage, run_id=self.run_id, low_memory=chosen.low_memory)
+        normaliser = Normaliser(chosen.region, gmail_dots=chosen.gmail_dots, placeholders=chosen.placeholders)
+        self.identifiers = Identifiers(normaliser, self.hasher, self.store.db)
+        lineage = Lineage(chosen.tenant, self.store, self._send_table)
+        self.people = People(self.store, lineage, run_id=self.run_id)
+        self._warned = False
         self.rejects = RejectLog(STAGE, chosen.tenant, self.run_id)
         self.records: Counter[str] = Counter()
-        self.dropped: Counter[tuple[str, str]] = Counter()
         self._sent_schemas: set[str] = set()
 
     def is_ours(self, stream: str) -> bool:
@@ -86,7 +84,7 @@ class ResolveIdentity(PipeMapper):
         """Prepare for a canonical stream; a stream of that name without fragments is somebody else's and passes."""
         stream, properties = STREAMS.get(message.stream), message.schema.get("properties") or {}
         if stream is None or FRAGMENTS not in properties:
-            self.handlers.pop(message.stream, None)
+            self.block_handlers.pop(message.stream, None)
             return [line]
         if stream.key not in properties:
             raise DataError(
@@ -96,7 +94,7 @@ class ResolveIdentity(PipeMapper):
                 remedy="Let map-conversions make the canonical streams, or send their keys as it does",
             )
         codec = Codec(stream, properties, self.settings.personal_data, self.hasher.field)
-        self.handlers[stream.name] = self._handler(stream.name, codec)
+        self.block_handlers[stream.name] = self._work(stream, codec)
         if PERSON not in properties:
             properties[PERSON] = {"type": ["string", "null"]}
             line = messages.encode(message)
@@ -115,7 +113,7 @@ class ResolveIdentity(PipeMapper):
 
     def on_activate_version(self, stream: str, line: bytes) -> list[bytes]:
         """Records leave without a version (the canonical streams have none), so none is activated."""
-        return [] if stream in self.handlers else [line]
+        return [] if stream in self.block_handlers else [line]
 
     def before_write(self) -> None:
         """Commit: no id leaves before the store knows it for good."""
@@ -130,7 +128,7 @@ class ResolveIdentity(PipeMapper):
         metrics.counter("minted_count", self.people.minted, stage=STAGE)
         metrics.counter("merge_count", self.people.merged, stage=STAGE)
         metrics.counter("repeated_merge_count", self.people.repeated, stage=STAGE)
-        for (kind, reason), count in sorted(self.dropped.items()):
+        for (kind, reason), count in sorted(self.identifiers.dropped.items()):
             metrics.counter("dropped_fragment_count", count, stage=STAGE, type=kind, reason=reason)
 
     def process_endofpipe(self) -> None:
@@ -144,54 +142,80 @@ class ResolveIdentity(PipeMapper):
         """Let go of the store."""
         self._open.close()
 
-    def _handler(self, stream: str, codec: Codec) -> RecordHandler:
-        """What is done with one record of a stream."""
-        decode, encode, emit = codec.decode, codec.encode, self.outlet(stream)
-        ways, record_hash, drop, tenant = self.hashes.by_type, self.hashes.record, self._drop, self.settings.tenant
-        people, assign, uids, records = self.people, self.people.assign, self.lineage.uids, self.records
+    def _work(self, stream: Stream, codec: Codec) -> BlockHandler:
+        """What is done with a block of a stream."""
 
-        def handle(raw: msgspec.Raw) -> None:
-            record = decode(raw)
-            key = record.key
-            if not key:
-                raise SkippableError("has no key", rule="key", field=STREAMS[stream].key)
-            if record.tenant != tenant and record.tenant:
-                raise SkippableError("belongs to another tenant", rule="tenant", field=TENANT)
-            records[stream] += 1
-            digests: list[bytes] = []
-            kept: list[Fragment] = []
-            for fragment in record.fragments or ():
-                try:
-                    digest = ways.get(fragment.type, unknown)(fragment)
-                except UnusableError as error:
-                    drop(fragment.type, str(error))
-                    continue
-                if digest not in digests:
-                    fragment.value = digest.hex()
-                    digests.append(digest)
-                    kept.append(fragment)
-            if record.fragments:
-                record.fragments = kept
-            # A record without fragments is known by its key. When it comes again with some, the two persons merge;
-            # when it loses them it becomes somebody new, because the keys of other records are not kept.
-            if not digests:
-                person = assign((record_hash(key),), (ANONYMOUS,), key)
-            elif people.has_records and people.knows(known := record_hash(key)):
-                person = assign((*digests, known), (*kept, ANONYMOUS), key)
+        def work(block: Block) -> None:
+            if block.format == "jsonl":
+                self._work_on_records(stream, codec, block)
+                return
+            for file in block.files:
+                table = batches.read_table(file, block.format, stream.name)
+                if columns.is_canonical(table, stream):
+                    self._work_on_table(stream, table)
+                else:
+                    rows = map(msgspec.Raw, columnar.encoded(table, stream.json_schema()["properties"]))
+                    self._work_on_records(stream, codec, Block(stream.name, [*rows], [block.position] * len(table)))
+
+        return work
+
+    def _work_on_records(self, stream: Stream, codec: Codec, block: Block) -> None:
+        def reject(record: msgspec.Raw, position: int, error: SkippableError) -> None:
+            self.position = position
+            self.on_reject(stream.name, record, error)
+
+        rows = RecordRows(codec, reject)
+        for record, position in block.lines():
+            try:
+                links = mended(codec.links, record)
+                self._check(stream, links.key, links.tenant)
+            except SkippableError as error:
+                reject(record, position, error)
             else:
-                person = assign(digests, kept, key)
-            record.person = uid_text(uids, person)
-            emit(encode(record))
+                rows.add(record, position, links)
+                self.records[stream.name] += 1
+        emit = self.outlet(stream.name)
+        for row in rows.resolved(*self._resolve(rows)):
+            emit(row)
 
-        return handle
+    def _work_on_table(self, stream: Stream, table: pa.Table) -> None:
+        tenants = pc.unique(table.column(TENANT)).to_pylist() if TENANT in table.column_names else []
+        stranger = next((tenant for tenant in tenants if tenant and tenant != self.settings.tenant), None)
+        lacking = pc.any(pc.equal(pc.fill_null(table.column(stream.key), ""), "")).as_py()
+        try:
+            self._check(stream, None if lacking else "key", stranger)
+        except SkippableError as error:
+            self.on_reject(stream.name, msgspec.Raw(b"{}"), error)
+        rows = TableRows(stream, table, self.settings.personal_data, self.hasher.field)
+        self.records[stream.name] += len(table)
+        self._send_table(stream, rows.resolved(*self._resolve(rows)))
 
-    def _drop(self, kind: str, reason: str) -> None:
-        if reason == CARD_NUMBER and not any(reason == CARD_NUMBER for _, reason in self.dropped):
+    def _resolve(self, rows: RecordRows | TableRows) -> tuple[pa.Array, NDArray[np.bool_], pa.Array]:
+        """Hash of each fragment, which of them are kept, and the person of each record."""
+        fragments = rows.fragments()
+        hashes = self.identifiers.hashes(fragments)
+        if self.identifiers.met_card_numbers and not self._warned:
+            self._warned = True
             self.logger.warning(
                 "hashed_cc holds plain card numbers; they were dropped, but should never leave the source: "
                 "let it send a fingerprint or token"
             )
-        self.dropped[kind if kind in KINDS else "other", reason] += 1
+        links, kept = find_links(rows.keys, fragments, hashes, self.identifiers, self.people)
+        return hashes, kept, self.people.resolve(links)
+
+    def _check(self, stream: Stream, key: str | None, tenant: str | None) -> None:
+        if not key:
+            raise SkippableError("has no key", rule="key", field=stream.key)
+        if tenant and tenant != self.settings.tenant:
+            raise SkippableError("belongs to another tenant", rule="tenant", field=TENANT)
+
+    def _send_table(self, stream: Stream, table: pa.Table) -> None:
+        if self.in_batches:
+            self.send(self.outbox.write_table(stream.name, table))
+        else:
+            emit = self.outlet(stream.name)
+            for row in columnar.encoded(table, stream.json_schema()["properties"]):
+                emit(row)
 
     def _announce(self, name: str) -> list[bytes]:
         """The SCHEMA line of a stream of ours, before its first record."""

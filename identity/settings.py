@@ -92,12 +92,6 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Columns that name or locate a person: keep them, hash them with the tenant's key, or drop them",
     ),
     th.Property(
-        "low_memory",
-        th.BooleanType,
-        default=False,
-        description="Look identifiers up in the store instead of holding all of them: slower, below 100 MB",
-    ),
-    th.Property(
         "durable",
         th.BooleanType,
         default=False,
@@ -118,7 +112,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     placeholders: tuple[tuple[str, str], ...]
     gmail_dots: bool
     personal_data: PersonalData
-    low_memory: bool
     durable: bool
 
     def __repr__(self) -> str:
@@ -148,7 +141,6 @@ def read(config: Mapping[str, Any]) -> Settings:
         ),
         gmail_dots=given.get("gmail_dots", False),
         personal_data=PersonalData(given.get("personal_data", PersonalData.KEEP)),
-        low_memory=given.get("low_memory", False),
         durable=given.get("durable", False),
     )
 

@@ -1,11 +1,8 @@
-"""The identity store: one SQLite file a tenant, which knows identifiers by their keyed hashes only.
+"""The identity store: one file a tenant, which knows identifiers by their keyed hashes only.
 
 Everything is appended and nothing rewritten: an identifier keeps pointing at the person it was first linked to, and a
-merge is a row of its own. So an emitted id stays valid for ever, the history of every person can be read back, and a
-commit touches few pages (a primary key on the hash would spread each commit over the whole file: five times the CPU
-seconds and thirty times the bytes written, measured with 1.6 million identifiers).
-
-Work is written in one transaction a flush, committed before any line that depends on it leaves the process.
+merge is a row of its own. So an emitted id stays valid for ever, and the history of every person can be read back.
+What a flush adds is one transaction, committed before any line that depends on it leaves the process.
 """
 
 from __future__ import annotations
@@ -13,47 +10,61 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from identity.fragments import KINDS, RECORD
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from identity.fragments import CUSTOMER_ID, KINDS, RECORD
+from identity.hashing import UID_DIGITS
 from identity.store_file import connect, damaged, faults
+from pipe.columnar import fetch, literal
 from pipe.errors import PipeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_ROWS: Final = 50
-"""Rows an INSERT statement takes at once."""
+    from numpy.typing import NDArray
 
-_IDENTIFIER: Final = """
-SELECT hash, person, source.name, first_seen FROM ident LEFT JOIN source ON source.id = ident.source
-"""
+    from identity.hashing import Hasher
+
+_HASH: Final = "(hash || '00')::UUID"
+"""SQL from 30 hexadecimal digits to what is stored."""
+
+_FIND: Final = f"""
+SELECT place, person, first_seen FROM (SELECT place, {_HASH} AS hash FROM wanted) JOIN ident USING (hash)
+"""  # noqa: S608  the expression is ours
 
 _BELOW: Final = """
-WITH RECURSIVE below (id, since) AS (
-    VALUES (?, NULL)
+WITH RECURSIVE below (root, id, since) AS (
+    SELECT root, root, NULL::BIGINT FROM roots
     UNION ALL
-    SELECT merge.retired, coalesce(below.since, merge.at) FROM merge JOIN below ON merge.survivor = below.id
+    SELECT below.root, merge.retired, coalesce(below.since, merge.moment)
+    FROM merge JOIN below ON merge.survivor = below.id
 )
-SELECT ident.hash, source.name, coalesce(below.since, ident.first_seen)
-FROM below JOIN ident ON ident.person = below.id AND ident.source IS NOT NULL JOIN source ON source.id = ident.source
+SELECT below.root AS person, left(replace(ident.hash::VARCHAR, '-', ''), 30) AS hash, source.name AS source,
+    coalesce(below.since, ident.first_seen) AS since
+FROM below JOIN ident ON ident.person = below.id JOIN source ON source.id = ident.source
 """
 
 
 class Merge(NamedTuple):
-    """One merge: `retired` became `survivor` at `at`."""
+    """One merge: `retired` became `survivor` at `moment`."""
 
     retired: int
     survivor: int
-    at: int
+    moment: int
     reason: str
     record_id: str
     run_id: str
 
 
 class Customer(NamedTuple):
-    """A source's own customer: keyed hash of its id, its source system, since when it belongs to a person."""
+    """A source's own customer: keyed hash of its id in hexadecimal, its source system, since when it is `person`'s."""
 
-    digest: bytes
+    person: int
+    digest: str
     source: str
     since: int
 
@@ -61,151 +72,167 @@ class Customer(NamedTuple):
 class Store:
     """An open identity store."""
 
-    def __init__(self, path: Path, tenant: str, key_id: str, *, durable: bool = False, indexed: bool = False) -> None:
-        """Open it, with the arguments of `store_file.connect`; `indexed` for `find`."""
+    def __init__(self, path: Path, tenant: str, hasher: Hasher, *, durable: bool = False) -> None:
+        """Open it, with the arguments of `store_file.connect`.
+
+        Args:
+            path: of the file.
+            tenant: whose it is.
+            hasher: with the key its hashes were made with; makes the ids of new persons.
+            durable: wait for the disk at every commit.
+        """
         self.path = path
-        self._db = connect(path, tenant, key_id, durable=durable, indexed=indexed)
-        self._idents: list[bytes | int | None] = []  # columns of one row after those of the other
-        self._persons: list[bytes | int] = []
+        self.db = connect(path, tenant, hasher.key_id)
+        self._secret = hasher.secret("person")
+        self._durable = durable
         self._failure: PipeError | None = None
+        self._open = False
         with self._faults():
-            self._sources: dict[str, int] = dict(self._db.execute("SELECT name, id FROM source"))
+            self._sources: dict[str, int] = dict(self._rows("SELECT name, id FROM source"))
 
     def close(self) -> None:
         """Let go of the file; what is not committed is lost."""
-        self._db.close()
+        self.db.close()
 
     # Reading.
 
-    def uids(self) -> bytearray:
-        """The ids of all persons, one after the other from person 1 on."""
-        uids = bytearray()
+    def persons(self) -> int:
+        """How many there are; they are numbered from 1, the oldest."""
         with self._faults():
-            for place, (number, uid) in enumerate(self._db.execute("SELECT id, uid FROM person ORDER BY id"), 1):
-                if number != place:
-                    raise damaged(self.path)
-                uids += uid
-        return uids
+            return int(self._rows("SELECT count(*) FROM person")[0][0])
 
-    def merges(self, persons: int) -> Iterator[tuple[int, int]]:
-        """Every (retired, survivor) among that many persons."""
+    def merges(self) -> list[tuple[int, int]]:
+        """Every (retired, survivor)."""
         with self._faults():
-            for retired, survivor in self._db.execute("SELECT retired, survivor FROM merge"):
-                if not 0 < survivor < retired <= persons:
-                    raise damaged(self.path)
-                yield retired, survivor
-
-    def identifiers(self, known: list[dict[bytes, int]], persons: Sequence[int]) -> dict[bytes, int]:
-        """Read every identifier: hash -> person into `known`, by the hash's first byte; of customer ids hash -> row.
-
-        The persons are the very objects in `persons` (at place n the number n), which saves 32 bytes an identifier.
-        """
-        with self._faults():
-            rows = self._db.execute("SELECT hash, person FROM ident WHERE source IS NULL")
-            try:
-                for digest, person in rows:
-                    known[digest[0]][digest] = persons[person]
-            except IndexError:
-                raise damaged(self.path) from None
-            customers = dict(self._db.execute("SELECT hash, rowid FROM ident WHERE source IS NOT NULL"))
-            (count,) = self._db.execute("SELECT count(*) FROM ident").fetchone()
-        if sum(map(len, known)) + len(customers) != count:
-            raise damaged(self.path)
-        return customers
+            return self._rows("SELECT retired, survivor FROM merge ORDER BY retired")
 
     def has_records(self) -> bool:
         """Whether any record is known by its key alone."""
         with self._faults():
-            found = self._db.execute("SELECT 1 FROM ident WHERE kind = ? LIMIT 1", (KINDS.index(RECORD),)).fetchone()
-        return found is not None
+            return bool(self._rows("SELECT 1 FROM ident WHERE kind = ? LIMIT 1", KINDS.index(RECORD)))
 
-    def row(self, row: int) -> tuple[int, Customer | None]:
-        """Person of the identifier in that row and, of a customer id, what it is."""
+    def find(self, hashes: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Of hashes (hexadecimal, each once) those that are known: place, person, when first seen."""
+        wanted = pa.table({"place": pa.array(np.arange(len(hashes))), "hash": hashes})
         with self._faults():
-            return _linked(self._db.execute(f"{_IDENTIFIER} WHERE ident.rowid = ?", (row,)).fetchone())
+            self.db.register("wanted", wanted)
+            found = self.db.execute(_FIND).fetchnumpy()
+            self.db.unregister("wanted")
+        places = np.asarray(found["place"])
+        if len(np.unique(places)) < len(places):
+            raise damaged(self.path)
+        return places, np.asarray(found["person"], np.int64), np.asarray(found["first_seen"], np.int64)
 
-    def find(self, digest: bytes) -> tuple[int, Customer | None] | None:
-        """The same by hash, or None if it is new; quick on a store opened with `indexed`."""
+    def uids(self, persons: NDArray[np.int64]) -> pa.Array:
+        """The ids of persons, in their order."""
+        wanted = pa.table({"place": np.arange(len(persons)), "id": persons})
         with self._faults():
-            found = self._db.execute(f"{_IDENTIFIER} WHERE hash = ?", (digest,)).fetchone()
-        return found and _linked(found)
+            self.db.register("wanted", wanted)
+            found = fetch(self.db, "SELECT uid FROM wanted JOIN person ON person.id = wanted.id ORDER BY place")
+            self.db.unregister("wanted")
+        return found.column("uid").combine_chunks().cast(pa.string())
 
-    def merge(self, retired: int) -> Merge | None:
-        """How a person was merged away, or None while it lives."""
+    def history(self, persons: Sequence[int]) -> list[Merge]:
+        """How each of them was merged away; nothing for those that live."""
         with self._faults():
-            found = self._db.execute(
-                "SELECT retired, survivor, at, reason, record_id, run_id FROM merge WHERE retired = ?", (retired,)
-            ).fetchone()
-        return found and Merge(*found)
+            found = self._rows("SELECT * FROM merge WHERE retired IN (SELECT unnest(?))", persons)
+            return [Merge(*row) for row in found]
 
-    def customers(self, person: int) -> list[Customer]:
-        """The source customers that a person has or had; `since` is when they came to it."""
+    def customers(self, persons: Sequence[int]) -> list[Customer]:
+        """The source customers that each of them has or had; `since` is when they came to it."""
         with self._faults():
-            self._insert()
-            return [Customer(*row) for row in self._db.execute(_BELOW, (person,))]
+            self.db.register("roots", pa.table({"root": pa.array(persons, pa.int32())}))
+            rows = self._rows(_BELOW)
+            self.db.unregister("roots")
+            return [Customer(*row) for row in rows]
 
     def latest(self) -> int:
         """The latest time in the store, in microseconds: no later row may be older, whatever the clock says."""
         with self._faults():
-            (latest,) = self._db.execute(
-                "SELECT max(coalesce((SELECT first_seen FROM ident ORDER BY rowid DESC LIMIT 1), 0),"
-                " coalesce((SELECT max(at) FROM merge), 0))"
-            ).fetchone()
-        return int(latest)
+            return int(
+                self._rows(
+                    "SELECT greatest(coalesce((SELECT max(first_seen) FROM ident), 0),"
+                    " coalesce((SELECT max(moment) FROM merge), 0))"
+                )[0][0]
+            )
 
-    # Writing: held back until the next `customers`, `add_merge` or `commit`.
+    # Writing: within one transaction until `commit`.
 
-    def add_person(self, person: int, uid: bytes) -> None:
-        """A new person."""
-        self._persons += (person, uid)
+    def add_persons(self, first: int, founders: pa.Array) -> pa.Array:
+        """New persons, numbered from `first` on, and each one's id: no chance in it, it follows from the founder.
 
-    def add_identifier(self, digest: bytes, person: int, kind: int, source: str | None, now: int) -> None:
-        """A new identifier; `source` for a customer id only."""
-        self._idents += (digest, person, kind, None if source is None else self._source(source), now)
-
-    def add_merge(self, merge: Merge) -> None:
-        """A person is merged away."""
+        Args:
+            first: number of the first.
+            founders: hash of an identifier of each.
+        """
+        numbers = pa.array(np.arange(first, first + len(founders), dtype=np.int32))
+        secret = literal(self._secret)
+        query = f"SELECT 'p_' || left(sha256({secret} || hash), {UID_DIGITS}) AS uid FROM founders"  # noqa: S608
         with self._faults():
-            self._insert()
-            self._db.execute("INSERT INTO merge VALUES (?, ?, ?, ?, ?, ?)", merge)
+            self.db.register("founders", pa.table({"hash": founders}))
+            uids = fetch(self.db, query).column("uid").combine_chunks().cast(pa.string())
+            self.db.unregister("founders")
+        self._insert("person", "id, uid", pa.table({"id": numbers, "uid": uids}))
+        return uids
+
+    def add_identifiers(
+        self, hashes: pa.Array, persons: NDArray[Any], kinds: NDArray[Any], sources: pa.Array, now: int
+    ) -> None:
+        """New identifiers; a source for those that are customer ids."""
+        encoded = pc.if_else(pa.array(kinds == KINDS.index(CUSTOMER_ID)), sources, None).dictionary_encode()
+        names = pa.array([self._source(name) for name in encoded.dictionary.to_pylist()], pa.uint16())
+        numbers = names.take(encoded.indices)
+        columns = {
+            "hash": hashes,
+            "person": np.asarray(persons, np.int32),
+            "kind": np.asarray(kinds, np.uint8),
+            "source": numbers,
+        }
+        self._insert("ident", f"{_HASH}, person, kind, source, {int(now)}", pa.table(columns))
+
+    def add_merges(self, merges: Sequence[Merge]) -> None:
+        """Persons are merged away."""
+        columns = pa.table({name: [getattr(each, name) for each in merges] for name in Merge._fields})
+        self._insert("merge", ", ".join(Merge._fields), columns)
 
     def commit(self) -> None:
         """Make everything added so far durable."""
         with self._faults():
-            if self._idents or self._db.in_transaction:
-                self._insert()
-                self._db.execute("COMMIT")
+            if self._open:
+                self.db.execute("COMMIT")
+                self._open = False
+                if self._durable:
+                    self.db.execute("CHECKPOINT")
 
-    def _insert(self) -> None:
-        """Write what is held back, within the flush's one transaction."""
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        if self._idents:
-            self._insert_rows("person", 2, self._persons)
-            self._insert_rows("ident", 5, self._idents)
+    def _insert(self, table: str, columns: str, rows: pa.Table) -> None:
+        if not len(rows):
+            return
+        with self._faults():
+            self._begin()
+            self.db.register("added", rows)
+            self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM added")  # noqa: S608  names of ours
+            self.db.unregister("added")
 
-    def _insert_rows(self, table: str, width: int, cells: list[Any]) -> None:
-        """Insert and empty `cells`, many rows a statement: that takes a third less time than one by one."""
-        row = f"({', '.join('?' * width)})"
-        rest = len(cells) - len(cells) % (width * _ROWS)
-        for start, stop, rows in ((0, rest, _ROWS), (rest, len(cells), 1)):
-            step = rows * width
-            statement = f"INSERT INTO {table} VALUES {', '.join([row] * rows)}"  # noqa: S608
-            self._db.executemany(statement, (cells[place : place + step] for place in range(start, stop, step)))
-        cells.clear()
+    def _begin(self) -> None:
+        if not self._open:
+            self.db.execute("BEGIN")
+            self._open = True
 
     def _source(self, name: str) -> int:
         number = self._sources.get(name)
         if number is None:
             number = self._sources[name] = len(self._sources) + 1
             with self._faults():
-                self._insert()
-                self._db.execute("INSERT INTO source VALUES (?, ?)", (number, name))
+                self._begin()
+                self.db.execute("INSERT INTO source VALUES (?, ?)", (number, name))
         return number
+
+    def _rows(self, query: str, *parameters: Any) -> list[Any]:
+        return self.db.execute(query, parameters or None).fetchall()
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """Once anything has failed nothing may follow: SQLite may have rolled back what was told to be there."""
+        """Once anything has failed nothing may follow: the engine has rolled back what was told to be there."""
         if self._failure:
             raise self._failure
         try:
@@ -214,8 +241,5 @@ class Store:
         except PipeError as error:
             self._failure = error
             raise
-
-
-def _linked(row: tuple[bytes, int, str | None, int]) -> tuple[int, Customer | None]:
-    digest, person, source, first_seen = row
-    return person, None if source is None else Customer(digest, source, first_seen)
+        except duckdb.Error:
+            raise

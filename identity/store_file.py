@@ -1,68 +1,54 @@
-"""The file of an identity store: one run at a time, ours or refused, whole or not there."""
+"""The file of an identity store: one run at a time, ours or refused, whole or not there.
+
+A DuckDB database: a block of a hundred thousand records is looked up in one join, and the store may be far larger
+than memory.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import sqlite3
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+import duckdb
+
+from pipe.columnar import literal
 from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-APPLICATION_ID: Final = 0x474E_4944
-"""`GNID` in the file's header: tells an identity store from any other SQLite file."""
+VERSION: Final = 2
+"""Of the tables below."""
 
-VERSION: Final = 1
-"""Of the tables below; in the header as `user_version`."""
+MEMORY_LIMIT: Final = "400MB"
+_MAGIC: Final = (slice(8, 12), b"DUCK")
+_NAMES: Final = {"program", "version", "tenant", "key_id"}
+_PROGRAM: Final = "growthnav identity store"
 
-_TABLES: Final = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE person (id INTEGER PRIMARY KEY, uid BLOB NOT NULL);
+_TABLES: Final = """
+CREATE TABLE meta (name VARCHAR NOT NULL, value VARCHAR NOT NULL);
+CREATE TABLE source (id USMALLINT NOT NULL, name VARCHAR NOT NULL);
+CREATE TABLE person (id INTEGER NOT NULL, uid VARCHAR NOT NULL);
 CREATE TABLE ident (
-    hash BLOB NOT NULL,          -- keyed hash of the identifier
+    hash UUID NOT NULL,          -- keyed hash of the identifier: 120 bits, and 8 of zero
     person INTEGER NOT NULL,     -- whom it was first linked to
-    kind INTEGER NOT NULL,       -- place in identity.fragments.KINDS
-    source INTEGER,              -- the source system, for a customer_id only
-    first_seen INTEGER NOT NULL  -- microseconds since 1970 UTC
+    kind UTINYINT NOT NULL,      -- place in identity.fragments.KINDS
+    source USMALLINT,            -- the source system, for a customer_id only
+    first_seen BIGINT NOT NULL   -- microseconds since 1970 UTC
 );
-CREATE INDEX ident_customer ON ident (person) WHERE source IS NOT NULL;
 CREATE TABLE merge (
-    retired INTEGER PRIMARY KEY, -- the person that was merged away
+    retired INTEGER NOT NULL,    -- the person that was merged away
     survivor INTEGER NOT NULL,   -- an older one, at that time not retired
-    at INTEGER NOT NULL,         -- microseconds since 1970 UTC
-    reason TEXT NOT NULL,
-    record_id TEXT NOT NULL,
-    run_id TEXT NOT NULL
+    moment BIGINT NOT NULL,         -- microseconds since 1970 UTC
+    reason VARCHAR NOT NULL,
+    record_id VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL
 );
-CREATE INDEX merge_survivor ON merge (survivor);
 """
-
-_KEEP_INDEX: Final = "CREATE UNIQUE INDEX IF NOT EXISTS ident_hash ON ident (hash)"
-_DROP_INDEX: Final = "DROP INDEX IF EXISTS ident_hash"  # dear to keep up to date, and only low-memory runs look into it
-
-_FAULTS: Final[dict[int, tuple[type[PipeError], str, str]]] = {
-    sqlite3.SQLITE_CORRUPT: (DataError, "is damaged", "Put back a copy of it; it has not been changed"),
-    sqlite3.SQLITE_CONSTRAINT: (DataError, "is damaged", "Put back a copy of it; it has not been changed"),
-    sqlite3.SQLITE_NOTADB: (
-        ConfigurationError,
-        "is not an identity store",
-        "Set store to another path; the file has not been changed",
-    ),
-    sqlite3.SQLITE_BUSY: (RetriableError, "is locked by another program", "Close that program and run again"),
-    sqlite3.SQLITE_LOCKED: (RetriableError, "is locked by another program", "Close that program and run again"),
-    sqlite3.SQLITE_FULL: (RetriableError, "cannot grow, the disk is full", "Free some space and run again"),
-    sqlite3.SQLITE_IOERR: (RetriableError, "cannot be written or read", "See that the disk is sound and has space"),
-    sqlite3.SQLITE_READONLY: (ConfigurationError, "may not be written", "Give this user the right to write there"),
-    sqlite3.SQLITE_PERM: (ConfigurationError, "may not be written", "Give this user the right to write there"),
-    sqlite3.SQLITE_CANTOPEN: (ConfigurationError, "cannot be opened", "Give this user the right to write there"),
-}
 
 
 class Hold:
@@ -98,100 +84,157 @@ class Hold:
         self._file.close()
 
 
-def connect(
-    path: Path, tenant: str, key_id: str, *, durable: bool = False, indexed: bool = False
-) -> sqlite3.Connection:
+def connect(path: Path, tenant: str, key_id: str) -> duckdb.DuckDBPyConnection:
     """Open the store at `path`, which we hold, or make it.
 
     Args:
         path: of the file.
         tenant: whose it is.
         key_id: which key its hashes were made with.
-        durable: wait for the disk at every commit. Without, a commit outlives a killed process, but the last
-            ones may be lost with the machine's power (the store stays sound either way).
-        indexed: keep an index of the hashes.
 
     Raises:
-        ConfigurationError: it belongs to another tenant, key or program, or a newer version; nothing is changed.
+        ConfigurationError: it belongs to another tenant, key or program, or another version; nothing is changed.
         DataError: it is damaged; nothing is changed.
     """
     with faults(path):
         if not path.exists():
             _make(path, tenant, key_id)
-        db = sqlite3.connect(path, isolation_level=None, timeout=1)
-        try:
-            _check(db, path, tenant, key_id)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            db.execute(_KEEP_INDEX if indexed else _DROP_INDEX)
-            if indexed:  # its pages change all over the file at every commit: copy them back less often
-                db.execute("PRAGMA wal_autocheckpoint = 16384")
-        except BaseException:
-            db.close()
-            raise
+        _check_kind(path)
+        with _private(), duckdb.connect(str(path), read_only=True) as looking:
+            _check(looking, path, tenant, key_id)
+        with _private():
+            db = duckdb.connect(str(path))
+        for setting in (
+            "TimeZone = 'UTC'",
+            f"memory_limit = '{MEMORY_LIMIT}'",
+            f"temp_directory = {literal(str(path.with_name(path.name + '.tmp')))}",
+            "autoinstall_known_extensions = false",
+            "python_enable_replacements = false",
+            "preserve_insertion_order = true",
+            "checkpoint_threshold = '64MB'",
+        ):
+            db.execute(f"SET {setting}")
     return db
 
 
 @contextmanager
 def faults(path: Path) -> Iterator[None]:
-    """Tell in our own words what SQLite finds wrong with the store at `path`."""
+    """Tell in our own words what is wrong with the store at `path`."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        if not hasattr(error, "sqlite_errorcode"):
-            raise  # a mistake of ours, not of the file
-        raise _fault(path, error.sqlite_errorcode) from None
-    except OSError:
-        raise _fault(path, sqlite3.SQLITE_CANTOPEN) from None
+    except duckdb.OutOfMemoryException:
+        raise _retriable(path, "needs more memory or space for temporary files", "Free some space") from None
+    except (duckdb.BinderException, duckdb.ParserException):
+        raise  # a mistake of ours, not of the file
+    except duckdb.Error as error:
+        raise _fault(path, error) from None
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
+            raise _retriable(path, "cannot grow, the disk is full", "Free some space and run again") from None
+        raise _not_allowed(path) from None
 
 
 def damaged(path: Path) -> PipeError:
     """The error for a store that contradicts itself."""
-    return _fault(path, sqlite3.SQLITE_CORRUPT)
+    return DataError(f"the identity store {path} is damaged", remedy="Put back a copy of it; it has not been changed")
 
 
-def _fault(path: Path, code: int) -> PipeError:
-    kind, problem, remedy = _FAULTS.get(code & 0xFF, _FAULTS[sqlite3.SQLITE_IOERR])
-    return kind(f"the identity store {path} {problem}", remedy=remedy)
+def _fault(path: Path, error: duckdb.Error) -> PipeError:
+    text = str(error)
+    if "Could not set lock" in text:
+        return _retriable(path, "is locked by another program", "Close that program and run again")
+    if "ermission denied" in text or "Read-only" in text:
+        return _not_allowed(path)
+    if any(word in text for word in ("No space left", "Could not write", "File too large", "Failed to commit")):
+        return _retriable(path, "cannot grow, the disk is full", "Free some space and run again")
+    if isinstance(error, duckdb.FatalException):
+        return _retriable(path, "cannot be written or read", "See that the disk is sound and has space")
+    return damaged(path)
+
+
+def _retriable(path: Path, problem: str, remedy: str) -> PipeError:
+    return RetriableError(f"the identity store {path} {problem}", remedy=remedy)
+
+
+def _not_allowed(path: Path) -> PipeError:
+    return ConfigurationError(
+        f"the identity store {path} cannot be opened or written", remedy="Give this user the right to write there"
+    )
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """What the engine makes beside the store is for this user alone, too."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _make(path: Path, tenant: str, key_id: str) -> None:
     """A new store, complete or not there at all: it gets its name when it is done."""
     draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    db = sqlite3.connect(draft, isolation_level=None)
-    db.execute("PRAGMA journal_mode = MEMORY")  # no journal file that a kill could leave for the next draft
-    db.executescript(_TABLES)
-    db.executemany("INSERT INTO meta VALUES (?, ?)", (("tenant", tenant), ("key_id", key_id)))
-    db.close()
-    draft.chmod(0o600)
+    for leftover in (draft, draft.with_name(f"{draft.name}.wal")):
+        leftover.unlink(missing_ok=True)
+    with _private(), duckdb.connect(str(draft)) as db:
+        db.execute(_TABLES)
+        values = (("program", _PROGRAM), ("version", str(VERSION)), ("tenant", tenant), ("key_id", key_id))
+        db.executemany("INSERT INTO meta VALUES (?, ?)", values)
     draft.rename(path)
 
 
-def _check(db: sqlite3.Connection, path: Path, tenant: str, key_id: str) -> None:
+def _check_kind(path: Path) -> None:
+    """Refuse a file that is no database of this engine, before the engine touches it."""
+    with path.open("rb") as file:
+        if file.read(_MAGIC[0].stop)[_MAGIC[0]] != _MAGIC[1]:
+            raise _foreign(path)
+
+
+def _foreign(path: Path) -> PipeError:
+    return ConfigurationError(
+        f"the identity store {path} is not an identity store",
+        field="store",
+        remedy="Set store to another path; the file has not been changed",
+    )
+
+
+def _check(db: duckdb.DuckDBPyConnection, path: Path, tenant: str, key_id: str) -> None:
     """Refuse a store that is not ours to write, before anything is changed."""
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION_ID:
-        raise _fault(path, sqlite3.SQLITE_NOTADB)
-    if version != VERSION:
+    db.execute("SET python_enable_replacements = false")  # else a variable of ours could stand for a missing table
+    meta: dict[str, str] = {}
+    with suppress(duckdb.CatalogException, duckdb.BinderException):
+        meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
+    if meta.get("program") != _PROGRAM or not meta.keys() >= _NAMES:
+        raise _foreign(path)
+    if meta["version"] != str(VERSION):
         raise ConfigurationError(
-            f"the identity store {path} has version {version}, this program writes version {VERSION}",
+            f"the identity store {path} has version {meta['version']}, this program writes version {VERSION}",
             remedy="Use the release that wrote it, or a later one",
         )
-    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise damaged(path)
-    meta = dict(db.execute("SELECT name, value FROM meta"))
-    if meta.get("tenant") != tenant:
+    if meta["tenant"] != tenant:
         raise ConfigurationError(
             f"the identity store {path} belongs to another tenant",
             field="store",
             remedy="Give each tenant a store of its own",
         )
-    if meta.get("key_id") != key_id:
+    if meta["key_id"] != key_id:
         raise ConfigurationError(
             f"the identity store {path} was made with another key",
             field="key_file",
             remedy="Put the tenant's key back: with another one nobody would be recognised",
         )
+    _check_sound(db, path)
+
+
+def _check_sound(db: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Refuse a store that contradicts itself; reads every block of it, so a broken one shows here."""
+    persons, last, highest, lowest = db.execute(
+        "SELECT (SELECT count(*) FROM person), (SELECT coalesce(max(id), 0) FROM person),"
+        " coalesce(max(person), 0), coalesce(min(person), 1) FROM ident"
+    ).fetchone() or (0, 0, 0, 1)
+    (wrong,) = db.execute(
+        "SELECT count(*) FROM merge WHERE survivor < 1 OR survivor >= retired OR retired > ?", [persons]
+    ).fetchone() or (0,)
+    if persons != last or highest > persons or lowest < 1 or wrong:
+        raise damaged(path)

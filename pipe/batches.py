@@ -21,6 +21,8 @@ from pipe.errors import DataError, RetriableError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import pyarrow as pa
+
 PREFIX = "growthnav-batch-"
 FORMATS = ("jsonl", "parquet", "arrow")
 _READ_ROWS = 10_000
@@ -142,6 +144,22 @@ def records(message: BatchMessage, properties: Mapping[str, Any] | None = None) 
                 raise unreadable(path, message.stream, type(error).__name__) from None
             except columnar.ENGINE_ERRORS as error:
                 raise unreadable(path, message.stream, type(error).__name__) from None
+
+
+def read_table(path: Path, form: str, stream: str) -> pa.Table:
+    """The rows of one typed batch file.
+
+    Raises:
+        RetriableError: it is cut short, or no such file.
+    """
+    from pipe import columnar
+
+    try:
+        return columnar.read(path, form)
+    except OSError as error:
+        raise unreadable(path, stream, type(error).__name__) from None
+    except columnar.ENGINE_ERRORS as error:
+        raise unreadable(path, stream, type(error).__name__) from None
 
 
 def discard(message: BatchMessage) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from singer_sdk import typing as th
+
+from pipe import batches
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import msgspec
 
 
 @dataclass
@@ -28,6 +29,13 @@ class Block:
     """Of the files."""
     position: int = 0
     """Number of the input line of the BATCH message."""
+
+    def lines(self) -> Iterator[tuple[msgspec.Raw, int]]:
+        """Its encoded records, each with the number of its input line; for blocks of lines, and of JSON lines files."""
+        yield from zip(self.records, self.positions, strict=True)
+        message = batches.BatchMessage(self.stream, {"format": self.format}, [file.as_uri() for file in self.files])
+        for record in batches.records(message):
+            yield msgspec.Raw(record), self.position
 
 
 BlockHandler = Callable[[Block], None]

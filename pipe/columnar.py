@@ -7,6 +7,7 @@ What a value of a typed file is in a RECORD message (see `docs/decisions.md`): t
 from __future__ import annotations
 
 import glob
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -47,6 +48,7 @@ def connect(temporary: Path, memory_limit: str = MEMORY_LIMIT, threads: int | No
         "autoinstall_known_extensions": False,
         "preserve_insertion_order": True,  # of equal keys the last wins
         "arrow_large_buffer_size": True,
+        "python_enable_replacements": False,  # else a variable of ours could stand for a missing table
     }
     if threads:
         settings["threads"] = threads
@@ -101,10 +103,17 @@ def records(path: Path, form: str, properties: Mapping[str, Any]) -> Iterator[by
 
 def encoded(table: pa.Table, properties: Mapping[str, Any]) -> list[bytes]:
     """Every row of a table as an encoded record, in order."""
-    with duckdb.connect() as connection:
-        connection.register("given", table)
-        rows = connection.execute(_as_json(connection, "given", properties)).fetchall()
-        return [text.encode() for (text,) in rows]
+    connection = _encoder()
+    connection.register("given", table)
+    rows = connection.execute(_as_json(connection, "given", properties)).fetchall()
+    connection.unregister("given")
+    return [text.encode() for (text,) in rows]
+
+
+@cache
+def _encoder() -> duckdb.DuckDBPyConnection:
+    """One connection for all: opening it takes longer than encoding a small table."""
+    return duckdb.connect()
 
 
 def _as_json(connection: duckdb.DuckDBPyConnection, relation: str, properties: Mapping[str, Any]) -> str:
@@ -114,6 +123,33 @@ def _as_json(connection: duckdb.DuckDBPyConnection, relation: str, properties: M
         for name, sql_type in columns(connection, relation).items()
     )
     return f"SELECT to_json(struct_pack({values}))::VARCHAR FROM {relation}"  # noqa: S608
+
+
+def read(path: Path, form: str) -> pa.Table:
+    """The rows of one typed batch file; of an Arrow file mapped, not copied. Raises `ENGINE_ERRORS` and OSError."""
+    import pyarrow.parquet as pq
+
+    return _arrow(path) if form == "arrow" else pq.read_table(path)
+
+
+def write(table: pa.Table, path: Path, form: str, compression: str | None = None) -> None:
+    """Write a table to a file of one of the formats `parquet` and `arrow`.
+
+    The file is read once and removed, so neither statistics nor dictionaries nor, unless asked for, compression pay.
+    """
+    if form == "parquet":
+        import pyarrow.parquet as pq
+
+        pq.write_table(table, path, compression=compression or "none", use_dictionary=False, write_statistics=False)
+        return
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema, options=options) as writer:
+        writer.write_table(table)
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """The rows a query gives, as a table."""
+    return connection.sql(query).to_arrow_table()
 
 
 def quoted(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import os
@@ -57,6 +58,7 @@ def run(name: str, command: Callable[[], object]) -> NoReturn:
 def plugin(cls: type) -> NoReturn:
     """Run a Singer SDK plugin class as an executable."""
     gc.freeze()  # what the imports made stays for good
+    atexit.register(gc.unfreeze)  # else the database engine reports its own objects as leaked
     gc.set_threshold(_GC_THRESHOLD)
     command = cls.cli  # type: ignore[attr-defined]
     run(cls.name, lambda: command.main(standalone_mode=False))  # type: ignore[attr-defined]

@@ -176,6 +176,7 @@ class PipeMapper(StrictSettings, InlineMapper):
     def process_endofpipe(self) -> None:
         """The input has ended, or a signal asked to stop: let go of the rest."""
         try:
+            self._let_go()
             if not self.stopping:
                 self.at_end()
         finally:

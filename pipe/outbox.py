@@ -16,13 +16,15 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import UNSET
 
-from pipe import remote
+from pipe import columnar, remote
 from pipe.batches import PREFIX, BatchMessage
 from pipe.errors import ConfigurationError, RetriableError
 from pipe.messages import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
 
 LOCK = ".growthnav-batches.lock"
 _SUFFIXES = {"parquet": ".parquet", "arrow": ".arrow", "jsonl": ".jsonl"}
@@ -83,6 +85,17 @@ class Outbox:
             file.write(b"\n".join(rows))
             file.write(b"\n")
         return self.message(stream, [path], "jsonl")
+
+    def write_table(self, stream: str, table: pa.Table) -> bytes:
+        """The BATCH message for rows, written as an Arrow file: between two of our steps nothing is faster.
+
+        Raises:
+            RetriableError: the disk is full.
+        """
+        path = self.new_file("arrow")
+        with storage_errors(path):
+            columnar.write(table, path, "arrow")
+        return self.message(stream, [path], "arrow")
 
     def _uri(self, file: Path) -> str:
         if self._bucket is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -17,14 +18,15 @@ STAGES = ("tap-csv", "map-conversions", "resolve-identity", "target-duckdb")
 
 @dataclass(frozen=True)
 class Kill:
-    """Kill `stage` with -9 once `states` STATE lines and then `records` more RECORD lines went into it.
+    """Kill `stage` with -9 once `states` STATE lines and then `records` more RECORD or BATCH lines went into it.
 
-    The tap has no input; it is killed by what came out of it.
+    The tap has no input; it is killed by what came out of it. `after` so many seconds more, to hit it at work.
     """
 
     stage: str
     states: int
     records: int = 0
+    after: float = 0
 
 
 @dataclass
@@ -46,6 +48,20 @@ class Pipeline:
     tenant: str = "acme"
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def in_batches(self, rows: int) -> Pipeline:
+        """The same pipe with batch files of so many rows between all steps."""
+        folder = {"batch_directory": str(self.batches)}
+        tap = {"batch_config": {"storage": {"root": str(self.batches)}, "batch_size": rows}}
+        step = {"emit": "batches", "batch_rows": rows, **folder}
+        for stage, more in (("tap-csv", tap), ("map-conversions", step), ("resolve-identity", step)):
+            self.settings[stage] = self.settings.get(stage, {}) | more
+        return self
+
+    @property
+    def batches(self) -> Path:
+        """Where batch files are."""
+        return self.home / "batches"
+
     @property
     def database(self) -> Path:
         """The tenant's warehouse."""
@@ -61,7 +77,7 @@ class Pipeline:
         made: dict[str, dict[str, Any]] = {
             "tap-csv": self.tap,
             "map-conversions": {"tenant": self.tenant, "sources": self.sources},
-            "resolve-identity": {"tenant": self.tenant, "store": str(self.home / "identity.sqlite")},
+            "resolve-identity": {"tenant": self.tenant, "store": str(self.home / "identity.duckdb")},
             "target-duckdb": {"filepath": str(self.database), "schema": self.schema},
         }
         return {stage: made[stage] | self.settings.get(stage, {}) for stage in STAGES}
@@ -139,10 +155,11 @@ def _pump(number: int, processes: list[subprocess.Popen[bytes]], kill: Kill | No
     for line in reader:
         states += line.startswith((b'{"type":"STATE"', b'{"type": "STATE"'))
         if kill is not None and states >= kill.states:
-            records += line.startswith((b'{"type":"RECORD"', b'{"type": "RECORD"'))
+            records += line.startswith((b'{"type":"RECORD"', b'{"type": "RECORD"')) or b'"type":"BATCH"' in line
         if not _hand_over(writer, line):
             break
         if victim is not None and kill is not None and states >= kill.states and records >= kill.records:
+            time.sleep(kill.after)
             victim.kill()
             victim = None
     processes[number].stdout = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipe import batches
+from pipe import batches, columnar
 from pipe.outbox import Outbox, storage_errors
 from taps.base.settings import BATCH_SIZE
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PARQUET, ARROW, JSONL = "parquet", "arrow", "jsonl"
+_COMPRESSIONS = {PARQUET: {"gzip", "zstd", "lz4", "snappy"}, ARROW: {"zstd", "lz4"}, JSONL: set()}
 
 
 class BatchFiles:
@@ -27,7 +28,7 @@ class BatchFiles:
         self.format = str(encoding.get("format", PARQUET))
         self.outbox = Outbox(storage.get("root"), first=True, prefix=storage.get("prefix", ""))
         compression = encoding.get("compression", "none")
-        self._compression = None if compression in {"none", "gzip"} and self.format == ARROW else compression
+        self._compression = compression if compression in _COMPRESSIONS[self.format] else None
 
     def write(self, stream: str, table: pa.Table, version: int = 0) -> bytes:
         """The BATCH message for rows written to a new file.
@@ -41,20 +42,10 @@ class BatchFiles:
         return self.outbox.message(stream, [path], self.format, version)
 
     def _write(self, path: Path, table: pa.Table) -> None:
-        if self.format == PARQUET:
-            import pyarrow.parquet as pq
-
-            pq.write_table(table, path, compression=self._compression, use_dictionary=False, write_statistics=False)
-        elif self.format == ARROW:
-            import pyarrow as pa
-
-            options = pa.ipc.IpcWriteOptions(compression=self._compression)
-            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema, options=options) as writer:
-                writer.write_table(table)
+        if self.format == JSONL:
+            path.write_bytes(b"".join(row + b"\n" for row in columnar.encoded(table, {})))
         else:
-            from pipe.columnar import encoded
-
-            path.write_bytes(b"".join(row + b"\n" for row in encoded(table, {})))
+            columnar.write(table, path, self.format, self._compression)
 
 
 def uris(message: bytes) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from identity.resolve import ResolveIdentity
+from pipe import batches
 from pipe.keys import record_key
 from pipe.streams import CANONICAL, CONVERSIONS
 
@@ -23,7 +24,7 @@ Fragments = tuple[tuple[str, str], ...]  # (type, value); of a customer_id "syst
 
 
 def config(directory: Path, **settings: Any) -> dict[str, Any]:
-    return {"tenant": TENANT, "store": str(directory / "identity.sqlite"), **settings}
+    return {"tenant": TENANT, "store": str(directory / "identity.duckdb"), **settings}
 
 
 def fragment(kind: str, value: str | None, source: str | None = "pos") -> dict[str, Any]:
@@ -134,6 +135,20 @@ def messages(output: bytes) -> list[dict[str, Any]]:
 
 def records(found: list[dict[str, Any]], stream: str) -> list[dict[str, Any]]:
     return [m["record"] for m in found if m["type"] == "RECORD" and m["stream"] == stream]
+
+
+def opened(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same messages, with the records of each BATCH in its place."""
+    result: list[dict[str, Any]] = []
+    for message in found:
+        if message["type"] != "BATCH":
+            result.append(message)
+            continue
+        properties = CANONICAL[message["stream"]].json_schema()["properties"]
+        for row in batches.records(batches.decode(encode(message), 1), properties):
+            content = {name: value for name, value in json.loads(row).items() if value is not None}
+            result.append({"type": "RECORD", "stream": message["stream"], "record": content})
+    return result
 
 
 def aliases(found: list[dict[str, Any]]) -> dict[str, str]:

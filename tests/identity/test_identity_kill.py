@@ -87,7 +87,7 @@ def trial(directory: Path, seed: int) -> None:
     dice = random.Random(seed)
     path = directory / "config.json"
     directory.mkdir(parents=True)
-    path.write_text(json.dumps(config(directory, low_memory=seed % 4 == 3)))
+    path.write_text(json.dumps(config(directory)))
     told: list[dict[str, Any]] = []
     made = rows(seed)
     whole = len(stream(made))

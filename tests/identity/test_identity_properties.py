@@ -2,10 +2,13 @@
 
 import json
 import tempfile
-from itertools import pairwise
+from decimal import Decimal
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from identity_pipe import (
@@ -16,6 +19,7 @@ from identity_pipe import (
     conversions,
     expected_partition,
     living,
+    opened,
     partition,
     record,
     records,
@@ -23,6 +27,8 @@ from identity_pipe import (
     schema,
     state,
 )
+
+from pipe.outbox import Outbox
 
 POOL = [
     *(("email", f"p{n}@mail.example") for n in range(6)),
@@ -33,6 +39,18 @@ POOL = [
 FRAGMENTS = st.lists(st.sampled_from(POOL), max_size=3, unique=True)
 INPUT = st.lists(FRAGMENTS, min_size=1, max_size=24)
 KEY = "5c" * 32
+TEXT = pa.string()
+MARK = pa.struct([("type", TEXT), ("value", TEXT), ("source_system", TEXT), ("confidence", pa.float64())])
+SHAPE = pa.schema(
+    [
+        ("conversion_id", TEXT),
+        ("customer_id", TEXT),
+        ("transaction_id", TEXT),
+        ("value", pa.decimal128(38, 9)),
+        ("identity_fragments", pa.list_(MARK)),
+        ("global_customer_id", TEXT),
+    ]
+)
 
 
 def stream(rows: list[dict[str, Any]]) -> list[bytes]:
@@ -50,10 +68,9 @@ def stream(rows: list[dict[str, Any]]) -> list[bytes]:
     shuffle=st.randoms(use_true_random=False),
     flush=st.sampled_from([1, 400, 1 << 20]),
     cuts=st.integers(1, 3),
-    low_memory=st.booleans(),
 )
 def test_the_people_do_not_depend_on_order_blocks_or_runs(
-    fragments: list[list[tuple[str, str]]], shuffle: Any, flush: int, cuts: int, low_memory: bool
+    fragments: list[list[tuple[str, str]]], shuffle: Any, flush: int, cuts: int
 ) -> None:
     """Invariants 3, 4 and 5: the same groups; nobody's id is used twice; aliases end at one living id, for ever."""
     rows = [conversion(number, *pairs) for number, pairs in enumerate(fragments)]
@@ -61,7 +78,7 @@ def test_the_people_do_not_depend_on_order_blocks_or_runs(
         {row["conversion_id"]: tuple(pairs) for row, pairs in zip(rows, fragments, strict=True)}
     )
     with tempfile.TemporaryDirectory() as directory:
-        chosen = config(Path(directory), key=KEY, low_memory=low_memory)
+        chosen = config(Path(directory), key=KEY)
         found: list[dict[str, Any]] = []
         shuffle.shuffle(rows)
         size = -(-len(rows) // cuts)
@@ -77,6 +94,49 @@ def test_the_people_do_not_depend_on_order_blocks_or_runs(
     assert not survivors & became.keys()
     assert len(survivors) == len(expected)
     check_map(found, now)
+
+
+@settings(max_examples=60, deadline=None)
+@given(fragments=INPUT, sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_blocks_of_any_size_say_what_single_records_say(
+    fragments: list[list[tuple[str, str]]], sizes: list[int]
+) -> None:
+    """Invariant 3 to the letter: the same ids in the same rows, the same merges, whatever came in one block."""
+    rows = [conversion(number, *pairs) for number, pairs in enumerate(fragments)]
+    with tempfile.TemporaryDirectory() as directory:
+        one = run(stream(rows), config(Path(directory) / "one", key=KEY), flush_bytes=1)
+        all_at_once = run(stream(rows), config(Path(directory) / "all", key=KEY))
+        chosen = {"key": KEY, "emit": "batches", "batch_directory": directory}
+        in_files = opened(run(files(rows, sizes, directory), config(Path(directory) / "files", **chosen)))
+    assert said(one) == said(all_at_once) == said(in_files)
+
+
+def files(rows: list[dict[str, Any]], sizes: list[int], directory: str) -> list[bytes]:
+    """The rows in Parquet files of these sizes in turn."""
+    lines, outbox, turn = [schema("conversions")], Outbox(directory), cycle(sizes)
+    while rows:
+        size = next(turn)
+        path = outbox.new_file()
+        chosen = [{**row, "value": Decimal(row["value"])} for row in rows[:size]]
+        pq.write_table(pa.Table.from_pylist(chosen, SHAPE), path)
+        lines.append(outbox.message("conversions", [path]))
+        rows = rows[size:]
+    return lines
+
+
+def said(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a run says of people, without its times."""
+    people = {row["conversion_id"]: row["global_customer_id"] for row in records(found, "conversions")}
+    marks = {
+        row["conversion_id"]: [(mark["type"], mark["value"]) for mark in row["identity_fragments"]]
+        for row in records(found, "conversions")
+    }
+    merges = [
+        (row["from_id"], row["to_id"], row["reason"], row["record_id"]) for row in records(found, "identity_merges")
+    ]
+    latest = {row["identity_map_id"]: row for row in records(found, "identity_map")}
+    links = {key: (row["global_customer_id"], row.get("valid_to") is None) for key, row in latest.items()}
+    return {"people": people, "marks": marks, "merges": sorted(merges), "links": links}
 
 
 def check_map(found: list[dict[str, Any]], now: dict[str, str]) -> None:

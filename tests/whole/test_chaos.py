@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pipeline import STAGES, Kill, Pipeline
 
+from pipe.outbox import LOCK
+
 ROWS = 600
 STATE_ROWS = 100
 TRIALS = int(os.environ.get("CHAOS_TRIALS", "2"))
@@ -81,7 +83,27 @@ def moments(stage: str) -> list[Kill]:
     ids=lambda kill: f"{kill.stage}-{kill.states}-{kill.records}",
 )
 def test_a_killed_process_costs_nothing_but_time(tmp_path: Path, unbroken: Pipeline, kill: Kill) -> None:
-    whole = pipeline(tmp_path / "home")
+    assert_rerun_heals(pipeline(tmp_path / "home"), unbroken, kill)
+
+
+def batch_moments(stage: str) -> list[Kill]:
+    """At each batch of both files, at once and while it is being worked on."""
+    every = [Kill(stage, states, 1, after) for states in range(8) for after in (0, 0.01, 0.05)]
+    return random.Random(stage).sample(every, min(len(every), TRIALS))
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [kill for stage in STAGES for kill in batch_moments(stage)],
+    ids=lambda kill: f"{kill.stage}-{kill.states}-{kill.after}",
+)
+def test_a_process_killed_in_a_batch_leaves_no_file(tmp_path: Path, unbroken: Pipeline, kill: Kill) -> None:
+    whole = pipeline(tmp_path / "home").in_batches(STATE_ROWS)
+    assert_rerun_heals(whole, unbroken, kill)
+    assert [path.name for path in whole.batches.iterdir()] == [LOCK]
+
+
+def assert_rerun_heals(whole: Pipeline, unbroken: Pipeline, kill: Kill) -> None:
     first = whole.run(kill=kill)
     before = {name: len(rows) for name, rows in whole.tables().items()}
     again = whole.run(first.state)
@@ -93,6 +115,21 @@ def test_a_killed_process_costs_nothing_but_time(tmp_path: Path, unbroken: Pipel
     for name in ("conversions", "rejects"):
         assert [without_person(row) for row in after[name]] == [without_person(row) for row in expected[name]]
     assert people(whole) == people(unbroken)
+
+
+def test_batches_make_the_same_tables(tmp_path: Path, unbroken: Pipeline) -> None:
+    for rows in (7, 250, 10_000):
+        whole = pipeline(tmp_path / str(rows)).in_batches(rows)
+        run = whole.run()
+        assert set(run.codes.values()) == {0}, run.log
+        assert lasting(whole) == lasting(unbroken)
+        assert [path.name for path in whole.batches.iterdir()] == [LOCK]
+
+
+def lasting(whole: Pipeline) -> dict[str, list[tuple[object, ...]]]:
+    """All rows; of identity events only who and what, as their times are those of the run."""
+    tables = whole.tables()
+    return {name: tables[name] for name in ("conversions", "rejects")} | {"people": sorted(people(whole), key=repr)}
 
 
 def without_person(row: tuple[object, ...]) -> tuple[object, ...]:

@@ -1,0 +1,107 @@
+"""The plain forms of identifiers, put into normal form and hashed by the database engine, a column at a time.
+
+What is taken for plain is so narrow that the result is surely the one `Normaliser` gives; everything else is left to
+it. So there is one set of rules, and most values never meet a line of Python.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from identity.fragments import CUSTOMER_ID, LONGEST
+from identity.hashing import DIGITS
+from pipe.columnar import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from identity.fragments import Normaliser
+
+_PRINTABLE: Final = "[!-~]([ -~]*[!-~])?"
+_EMAIL: Final = "[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9]+[.])+[A-Za-z][A-Za-z0-9]+"
+_PHONE: Final = "([+]?1[ .-]?)?[(]?[2-9][0-9][0-9][)]?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+_PHONE_FORM: Final = "right(translate(value, '+ .()-', ''), 10)"
+_FINGERPRINT: Final = "[0-9A-Za-z_-]*[A-WYZa-wyz][0-9A-Za-z_-]*"
+_HEXADECIMAL: Final = "[0-9A-Fa-f]+"
+_ZEROS: Final = "[0 ._:-]*"
+_SHORTEST, _LONGEST_DOMAIN = 8, 253
+_IDS: Final = ("loyalty_id", "device_id", "cookie_id", CUSTOMER_ID)
+
+
+def hashed(normaliser: Normaliser, secrets: Mapping[str, str], relation: str) -> str:
+    """A query for the column `hash`: of each fragment in `relation`, NULL where it is not plain.
+
+    `relation` has the columns `kind`, `value` and `secret`, which is the one for a customer_id's source system; those
+    of the other types are in `secrets`.
+    """
+    forms = {
+        "email": _case(f"{_full('value', _EMAIL)}", "lower(value)"),
+        "phone": _case(_phone(normaliser), _PHONE_FORM),
+        "hashed_cc": _case(
+            f"length(value) BETWEEN {_SHORTEST} AND {LONGEST} AND {_full('value', _FINGERPRINT)}",
+            f"CASE WHEN {_full('value', _HEXADECIMAL)} THEN lower(value) ELSE value END",
+        ),
+        **dict.fromkeys(
+            _IDS, _case(f"length(value) BETWEEN 1 AND {LONGEST} AND {_full('value', _PRINTABLE)}", "value")
+        ),
+    }
+    good = {
+        "email": f"NOT {_matches('form', _odd_email(normaliser))} AND length(form) <= {_LONGEST_DOMAIN}",
+        "phone": f"NOT {_full('form', _odd_phone(normaliser))}",
+        **{kind: _good_id(normaliser, kind) for kind in ("hashed_cc", *_IDS)},
+    }
+    before = {kind: literal(secret) for kind, secret in secrets.items()} | {CUSTOMER_ID: "secret", "phone": ""}
+    before["phone"] = literal(secrets["phone"] + "+1")
+    hashes = {kind: f"WHEN {good[kind]} THEN left(sha256({before[kind]} || form), {DIGITS})" for kind in forms}
+    found = _by_kind({kind: f"CASE {hash_} END" for kind, hash_ in hashes.items()})
+    in_form = f"SELECT kind, secret, {_by_kind(forms)} AS form FROM {relation}"  # noqa: S608  texts through `literal`
+    return f"SELECT {found} AS hash FROM ({in_form})"  # noqa: S608
+
+
+def _phone(normaliser: Normaliser) -> str:
+    plain = _full("value", _PHONE)
+    return plain if normaliser.north_american else f"{plain} AND starts_with(value, '+')"
+
+
+def _odd_email(normaliser: Normaliser) -> str:
+    """What an address must not match to be surely no placeholder: refused names and domains, names of one letter."""
+    refused = [one for one in normaliser.refused("email") if "@" in one]
+    starts = ["test", "xn--", *(re.escape(one) for one in refused if not one.startswith("@"))]
+    repeated = [f"{re.escape(letter)}+@" for letter in "abcdefghijklmnopqrstuvwxyz0123456789._%+-"]
+    ends = [re.escape(one) for one in refused if one.startswith("@")]
+    if normaliser.gmail_dots:
+        ends += ["@gmail[.]com", "@googlemail[.]com"]
+    return f"^({'|'.join([*starts, *repeated])})|({'|'.join(ends)})$|@.*xn--|@.{{0,3}}$"
+
+
+def _odd_phone(normaliser: Normaliser) -> str:
+    """The same for ten digits: of one digit or pair, the number of a song, those refused."""
+    refused = {re.sub("[^0-9]", "", one)[-10:] for one in normaliser.refused("phone")}
+    digits = [f".{digit}{{9}}" for digit in range(10)]
+    pairs = [f"({pair:02}){{5}}" for pair in range(100)]
+    return "|".join([*digits, *pairs, "...8675309", *sorted(one for one in refused if len(one) == len("2125550100"))])
+
+
+def _good_id(normaliser: Normaliser, kind: str) -> str:
+    listed = ", ".join(sorted(map(literal, normaliser.refused(kind)))) or "''"
+    conditions = [f"NOT {_full('form', _ZEROS)}", f"lower(form) NOT IN ({listed})"]
+    if kind != CUSTOMER_ID:
+        conditions.append("replace(lower(form), left(lower(form), 1), '') <> ''")
+    return " AND ".join(conditions)
+
+
+def _full(column: str, pattern: str) -> str:
+    return f"regexp_full_match({column}, {literal(pattern)})"
+
+
+def _matches(column: str, pattern: str) -> str:
+    return f"regexp_matches({column}, {literal(pattern)})"
+
+
+def _case(condition: str, value: str) -> str:
+    return f"CASE WHEN {condition} THEN {value} END"
+
+
+def _by_kind(cases: Mapping[str, str]) -> str:
+    return f"CASE kind {' '.join(f'WHEN {literal(kind)} THEN {case}' for kind, case in cases.items())} END"
