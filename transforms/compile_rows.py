@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,18 +23,23 @@ from pipe.money import amount_parser
 from pipe.money import to_text as money_text
 from pipe.streams import CONVERSIONS, Kind
 from transforms import convert
-from transforms.rules import Candidate, Condition, FieldRule, FragmentRule, Join, Path, Source, StreamRule
+from transforms.reads import Joined, Read, SourceFields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from transforms.rules import Candidate, Condition, FieldRule, FragmentRule, Source, StreamRule
 
 _TEXT = "(v.strip() or None) if v.__class__ is str else text(v)"
 """`convert.text`, without a call for what is text already."""
 
 _UNUSUAL = re.compile(r'[\\"\x00-\x1f]')
-"""Characters a struct's field name cannot have; a stream with such names is decoded to a dict."""
+"""Characters a struct's field name cannot have."""
 
 RowMapper = Callable[[msgspec.Raw], "bytes | None"]
 """Encoded source record -> encoded canonical record; None when a filter leaves it out; `SkippableError` when bad."""
 
-_MONEY = frozenset({"value", "subtotal", "tax", "tip", "discount", "shipping_amount"})
+MONEY = frozenset({"value", "subtotal", "tax", "tip", "discount", "shipping_amount"})
 
 
 class Fragment(msgspec.Struct, gc=False):
@@ -75,13 +80,8 @@ class _Compiler:
     def __init__(self, target: Target, schema: dict[str, Any]) -> None:
         self.target = target
         self.rule = target.rule
-        properties = schema.get("properties") or {}
-        self.declared = {str(name) for name in properties}
-        self.open = not self.declared or "additionalProperties" in schema
-        self.spellings: dict[str, list[str]] = {}  # lower case -> as the schema writes it
-        for name in sorted(self.declared):
-            self.spellings.setdefault(name.lower(), []).append(name)
-        self.as_dict = any(_UNUSUAL.search(name) for root in target.rule.roots for name in self._spelled(root))
+        self.fields = SourceFields(schema)
+        self.as_dict = not has_usual_names(name for root in target.rule.roots for name in self.fields.spelled(root))
         self.inputs: dict[str, str] = {}  # source field -> attribute of the input struct
         self.names: dict[str, Any] = {
             "text": convert.text,
@@ -126,7 +126,7 @@ class _Compiler:
         self.outputs[name] = variable
         required = name in self.rule.into.required
         if rule.constant is not None:
-            self._bind(variable, _canonical(name, self._kind(name), rule, self.target.source.zone))
+            self._bind(variable, canonical(name, self._kind(name), rule, self.target.source.zone))
             return
         found = self._candidates(rule.candidates)
         if not found and required and rule.default is None:
@@ -144,7 +144,7 @@ class _Compiler:
         converter = f"c_{name}"
         if kind is Kind.DECIMAL:
             self.names[converter] = amount_parser(rule.unit, rule.number_format)
-            currency = "o_currency" if name in _MONEY | {"refund_amount"} and "currency" in self.outputs else "None"
+            currency = "o_currency" if name in MONEY | {"refund_amount"} and "currency" in self.outputs else "None"
             call = f"{converter}(v, {currency})"
         elif kind is Kind.STRING and not rule.values:
             call = _TEXT
@@ -160,7 +160,7 @@ class _Compiler:
             self._guarded(f"{variable} = {call}", variable, name, strict=required or self.target.reject_bad_values)
         if rule.default is not None:
             default = f"d_{name}"
-            self._bind(default, _canonical(name, kind, rule, self.target.source.zone))
+            self._bind(default, canonical(name, kind, rule, self.target.source.zone))
             self.lines += [f"if {variable} is None:", f"    {variable} = {default}"]
         if required:
             self.lines += [
@@ -245,14 +245,7 @@ class _Compiler:
 
     def _input_type(self) -> Any:
         """A struct of the source fields the rule reads, so that no other field is decoded."""
-        if self.as_dict:
-            return dict[str, Any]
-        return msgspec.defstruct(
-            "Taken",
-            [(attribute, Any, None) for attribute in self.inputs.values()],
-            rename={attribute: name for name, attribute in self.inputs.items()},
-            gc=False,
-        )
+        return dict[str, Any] if self.as_dict else struct_of(self.inputs)
 
     def _kind(self, name: str) -> Kind:
         return next(column.kind for column in self.rule.into.fields if column.name == name)
@@ -266,45 +259,20 @@ class _Compiler:
 
     # Reading the source.
 
-    def _spelled(self, name: str) -> list[str]:
-        """A source field as the schema writes it: its own spelling first, then the same in other case."""
-        found = [spelling for spelling in self.spellings.get(name.lower(), []) if spelling != name]
-        if name in self.declared or (self.open and not found):
-            found.insert(0, name)
-        return found
-
-    def _inputs(self, name: str) -> list[str]:
-        """Expressions for a top-level source field; none when the schema does not have it."""
-        found = []
-        for spelling in self._spelled(name):
-            attribute = self.inputs.setdefault(spelling, f"f{len(self.inputs)}")
-            found.append(f"s.get({spelling!r})" if self.as_dict else f"s.{attribute}")
-        return found
-
-    def _reads(self, path: Path) -> list[str]:
-        roots = self._inputs(path.steps[0])
-        return roots if len(path.steps) == 1 else [f"dig({root}, {path.steps[1:]!r})" for root in roots]
+    def _expression(self, read: Read | Joined) -> str:
+        """What the function says for a value of the source."""
+        if isinstance(read, Joined):
+            self.names["join"] = _join
+            return f"join({read.separator!r}, {', '.join(map(self._expression, read.parts))})"
+        attribute = self.inputs.setdefault(read.root, f"f{len(self.inputs)}")
+        value = f"s.get({read.root!r})" if self.as_dict else f"s.{attribute}"
+        if read.summed:
+            return f"total({value}, {read.steps!r})"
+        return f"dig({value}, {read.steps!r})" if read.steps else value
 
     def _candidates(self, candidates: tuple[Candidate, ...]) -> list[str]:
         """Expressions of the candidates the schema has, in order."""
-        found = []
-        for candidate in candidates:
-            if isinstance(candidate, Path):
-                found += self._reads(candidate)
-            elif isinstance(candidate, Join):
-                found += self._join(candidate)
-            else:
-                found += [
-                    f"total({root}, {candidate.path.steps[1:]!r})" for root in self._inputs(candidate.path.steps[0])
-                ]
-        return found
-
-    def _join(self, candidate: Join) -> list[str]:
-        parts = [self._reads(part) for part in candidate.parts]
-        if not all(parts):
-            return []
-        self.names["join"] = _join
-        return [f"join({candidate.separator!r}, {', '.join(part[0] for part in parts)})"]
+        return [self._expression(read) for read in self.fields.candidates(candidates)]
 
     def _first(self, expressions: list[str]) -> None:
         """Lines that set `v` to the first expression that is neither null nor empty."""
@@ -318,8 +286,8 @@ class _Compiler:
     def _test(self, condition: Condition) -> str:
         if condition.any_of:
             return "(" + " or ".join(self._test(one) for one in condition.any_of) + ")"
-        reads = self._reads(condition.path) if condition.path else []
-        value = f"text({reads[0] if reads else 'None'})"
+        reads = self.fields.reads(condition.path) if condition.path else []
+        value = f"text({self._expression(reads[0]) if reads else 'None'})"
         if not condition.values:
             return f"({value} is {'not ' if condition.negated else ''}None)"
         listed = f"w_{len(self.names)}"
@@ -327,7 +295,22 @@ class _Compiler:
         return f"(({value} or '').lower() {'not in' if condition.negated else 'in'} {listed})"
 
 
-def _canonical(name: str, kind: Kind, rule: FieldRule, zone: str) -> Any:
+def has_usual_names(names: Iterable[str]) -> bool:
+    """Whether a struct can have fields of these names; otherwise the stream's records are decoded to dictionaries."""
+    return not any(_UNUSUAL.search(name) for name in names)
+
+
+def struct_of(attributes: dict[str, str]) -> type[msgspec.Struct]:
+    """A struct for some of a record's fields (name -> attribute), to decode those and no other."""
+    return msgspec.defstruct(
+        "Taken",
+        [(attribute, Any, None) for attribute in attributes.values()],
+        rename={attribute: name for name, attribute in attributes.items()},
+        gc=False,
+    )
+
+
+def canonical(name: str, kind: Kind, rule: FieldRule, zone: str) -> Any:
     """A constant or default in the form the field has in its stream."""
     value = rule.constant if rule.constant is not None else rule.default
     try:
