@@ -66,7 +66,7 @@ def source(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], form: s
         listed = ", ".join(literal(glob.escape(str(path))) for path in paths)
         return f"read_parquet([{listed}], union_by_name = true)"
     connection.register(name, arrow_table(paths))
-    return name
+    return quoted(name)
 
 
 def arrow_table(paths: Sequence[Path]) -> Any:
@@ -130,6 +130,13 @@ def read(path: Path, form: str) -> pa.Table:
     import pyarrow.parquet as pq
 
     return _arrow(path) if form == "arrow" else pq.read_table(path)
+
+
+def count(path: Path, form: str) -> int:
+    """How many rows one typed batch file has. Raises `ENGINE_ERRORS` and OSError."""
+    import pyarrow.parquet as pq
+
+    return int(_arrow(path).num_rows if form == "arrow" else pq.read_metadata(path).num_rows)
 
 
 def write(table: pa.Table, path: Path, form: str, compression: str | None = None) -> None:

@@ -18,6 +18,8 @@ from targets.core.flush import States
 from targets.core.spool import StreamBuffer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipe.pump import BlockWriter
     from pipe.rejects import RejectLog
     from targets.core.columns import StreamSchema
@@ -55,6 +57,10 @@ class Committer:
     def add_stream(self, schema: StreamSchema) -> None:
         """Take records of a stream from now on, by this schema."""
         self.buffers[schema.stream] = StreamBuffer(schema, self._loader.spool)
+
+    def new_file(self) -> Path:
+        """A place in the spool for a file that comes from elsewhere."""
+        return self._loader.spool.new_file()
 
     def spill(self) -> None:
         """Move what waits from memory to disk."""

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from singer_sdk.exceptions import RecordsWithoutSchemaException
 
-from pipe import batches, lenient, messages
-from pipe.errors import DataError, RetriableError
+from pipe import batches, lenient, messages, remote
+from pipe.errors import DataError
+from pipe.outbox import hold_folder_of
 from targets.core.columns import folded, read_schema
 from targets.core.metadata import decorate
 from targets.core.versions import Versions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from targets.core.commit import Committer
     from targets.core.flush import Pace
     from targets.core.metadata import RecordMetadata
@@ -180,19 +183,23 @@ class Intake:
         buffer = self._committer.buffers.get(message.stream)
         if buffer is None:
             raise _unannounced(message, self.position)
-        paths = [batches.local_path(uri, message.stream) for uri in message.manifest]
+        paths = [self._local(uri, message.stream) for uri in message.manifest]
         for path in paths:
-            if not path.is_file():
-                raise RetriableError(
-                    f"batch file {path.name} is not there",
-                    stream=message.stream,
-                    remedy="Run again: the tap writes its batch files anew",
-                )
             self._pace.took(path.stat().st_size)
-        version = self._versions.announced(message.stream)
+        version = message.version if isinstance(message.version, int) else self._versions.announced(message.stream)
         if version is not None:
             self._versions.saw(message.stream, version)
         buffer.add_files(message, paths, self.position, version)
+
+    def _local(self, uri: str, stream: str) -> Path:
+        """The file on this machine's disk; one in a bucket is copied into the spool."""
+        if remote.is_remote(uri):
+            path = self._committer.new_file()
+            remote.download(uri, path)
+            return path
+        path = batches.present(batches.local_path(uri, stream), stream)
+        hold_folder_of(path)
+        return path
 
 
 def _unannounced(message: messages.Envelope | batches.BatchMessage, position: int) -> SchemaMissingError:

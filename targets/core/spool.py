@@ -166,7 +166,10 @@ class StreamBuffer:
         self._open = False
         self._batch.parts += [Part(path, position, message.format, _line_limit(path), version) for path in paths]
         self._batch.messages.append(message)
-        self._count(1, position)
+        self.rows += sum(_rows(path, message.format) for path in paths)
+        self.total += 1
+        self.last_position = position
+        self._news = True
 
     def activate(self, version: int) -> None:
         """Have the next commit delete what is older than `version`."""
@@ -195,6 +198,20 @@ class StreamBuffer:
         self.total += rows
         self.last_position = position
         self._news = True
+
+
+def _rows(path: Path, form: str) -> int:
+    """How many rows a typed file says it has; other files count as one."""
+    if form == "jsonl":
+        return 1
+    from pipe import columnar
+
+    try:
+        return columnar.count(path, form)
+    except OSError:
+        return 1
+    except columnar.ENGINE_ERRORS:
+        return 1  # whoever loads it will say what is wrong with it
 
 
 def _line_limit(path: Path) -> int:

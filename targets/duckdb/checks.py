@@ -100,4 +100,4 @@ def refusal(connection: DuckDBPyConnection, staged: StagedTable, row: int) -> Re
 def _records(connection: DuckDBPyConnection, part: Part, rows: dict[int, int]) -> Iterable[tuple[int, bytes]]:
     if part.format == "jsonl":
         return part.pick(set(rows))
-    return ((row, sources.parquet_row(connection, part, row)) for row in sorted(rows))
+    return ((row, sources.typed_row(part, row)) for row in sorted(rows))

@@ -8,6 +8,7 @@ import glob
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipe import columnar
 from targets.core.columns import DataType, folded
 from targets.duckdb.columns import Column, literal, quoted
 
@@ -35,8 +36,8 @@ Source = tuple[str, list[Value | None]]
 
 def source(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
     """How to read `columns` from `part`."""
-    if part.format == "parquet":
-        return _parquet(connection, part, columns)
+    if part.format != "jsonl":
+        return _typed(connection, part, columns)
     read, values = (_by_pointer if names_clash(columns) else _by_name)(part, columns)
     if not part.spooled:  # the core takes NUL out of what it spools itself
         values = [_without_nul(column, value) for column, value in zip(columns, values, strict=True)]
@@ -59,13 +60,9 @@ def odd_rows(connection: DuckDBPyConnection, part: Part) -> set[int]:
     return {row for (row,) in rows}
 
 
-def parquet_row(connection: DuckDBPyConnection, part: Part, row: int) -> bytes:
-    """One record of a Parquet file as JSON."""
-    found = connection.execute(
-        "SELECT to_json(r)::VARCHAR FROM read_parquet(?, file_row_number=true) AS r WHERE file_row_number = ?",
-        [pattern(part), row],
-    ).fetchone()
-    return found[0].encode() if found else b""
+def typed_row(part: Part, row: int) -> bytes:
+    """One record of a typed file as JSON."""
+    return columnar.encoded(columnar.read(part.path, part.format).slice(row, 1), {})[0]
 
 
 def pattern(part: Part) -> str:
@@ -92,15 +89,15 @@ def _by_pointer(part: Part, columns: Sequence[Column]) -> tuple[str, list[str]]:
     ]
 
 
-def _parquet(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
-    read = f"read_parquet({literal(pattern(part))}) AS r"
-    types = dict(connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {read})").fetchall())
+def _typed(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
+    read = f"{columnar.source(connection, [part.path], part.format, str(part.path))} AS r"
+    types = columnar.columns(connection, read)
     return read, [
-        _parquet_value(column, types[column.origin.name]) if column.origin.name in types else None for column in columns
+        _typed_value(column, types[column.origin.name]) if column.origin.name in types else None for column in columns
     ]
 
 
-def _parquet_value(column: Column, file_type: str) -> Value:
+def _typed_value(column: Column, file_type: str) -> Value:
     """A type that fits as it is; anything else goes through text, as records do."""
     name = f"r.{quoted(column.origin.name)}"
     if column.kind is DataType.TEXT:

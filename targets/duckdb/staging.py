@@ -13,8 +13,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 
-from pipe import lenient
+from pipe import columnar, lenient
 from pipe.errors import RetriableError
 from targets.core.columns import TABLE_VERSION, DataType
 from targets.core.numbers import quote_fractions
@@ -75,7 +76,7 @@ class Stager:
             except duckdb.InvalidInputException:
                 parts, broken = self._mended(parts)
                 rows = self._copy(staged, parts)
-        except (duckdb.Error, OSError, EOFError, zlib.error):
+        except (duckdb.Error, pa.ArrowException, OSError, EOFError, zlib.error):
             if unreadable := next((part for part in parts if not self._is_readable(part)), None):
                 raise RetriableError(
                     f"batch file {unreadable.path.name} cannot be read",
@@ -103,6 +104,9 @@ class Stager:
         self._connection.execute(f"INSERT INTO {staged.table} {selects}")
         found = self._connection.execute(f"SELECT part, count(*) FROM {staged.table} GROUP BY part").fetchall()
         counted = dict(found)
+        for part in parts:
+            if part.format == "arrow":
+                self._connection.unregister(str(part.path))  # which lets go of the mapped file
         return [counted.get(number, 0) for number in range(len(parts))]
 
     def _select(self, staged: StagedTable, part: Part, part_number: int) -> str:
@@ -142,12 +146,14 @@ class Stager:
         if part.spooled:
             return True
         try:
-            if part.format == "parquet":
-                self._connection.execute("SELECT count(*) FROM read_parquet(?)", [sources.pattern(part)]).fetchone()
-            else:
+            if part.format == "jsonl":
                 for _ in part.lines():
                     pass
-        except (duckdb.Error, OSError, EOFError, zlib.error):
+            else:
+                columnar.read(part.path, part.format)
+        except (OSError, EOFError, zlib.error):
+            return False
+        except columnar.ENGINE_ERRORS:
             return False
         return True
 
