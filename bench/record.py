@@ -39,7 +39,7 @@ def our_configs(data: Path, home: Path) -> dict[str, dict[str, Any]]:
     return {
         "tap-csv": {"streams": streams, "add_metadata_columns": False, **batches},
         "map-conversions": {"tenant": "bench", "sources": [{"preset": "pos", "field_overrides": OVERRIDES}], **batches},
-        "resolve-identity": {"tenant": "bench", "store": str(home / "identity.sqlite"), **batches},
+        "resolve-identity": {"tenant": "bench", "store": str(home / "identity.duckdb"), **batches},
         "target-duckdb": {"filepath": str(home / "ours.duckdb"), "schema": "growthnav_bench"},
     }
 
@@ -119,7 +119,7 @@ def identity_alone(rows: int) -> Cost:
     lines = home / "records.singer"
     script = [sys.executable, identity_records.__file__, str(rows)]
     measure.pipe([script], home / "generator.txt", sink=lines)
-    paths = files({"resolve-identity": {"tenant": "bench", "store": str(home / "identity.sqlite")}}, home)
+    paths = files({"resolve-identity": {"tenant": "bench", "store": str(home / "identity.duckdb")}}, home)
     command = [str(BIN / "resolve-identity"), "--config", paths["resolve-identity"]]
     cost = measure.pipe([command], home / "log.txt", source=lines)
     lines.unlink()

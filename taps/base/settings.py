@@ -20,19 +20,34 @@ BATCH_CONFIG: dict[str, Any] = setting(
         "encoding": {
             "type": "object",
             "properties": {
-                "format": {"type": "string", "enum": ["parquet", "arrow", "jsonl"]},
-                "compression": {"type": "string", "enum": ["none", "gzip", "zstd", "lz4", "snappy"]},
+                "format": {
+                    "type": "string",
+                    "enum": ["parquet", "arrow", "jsonl"],
+                    "description": "Default parquet; what is read line by line (such as CSV) goes in JSON lines",
+                },
+                "compression": {
+                    "type": "string",
+                    "enum": ["none", "gzip", "zstd", "lz4", "snappy"],
+                    "description": "Default none: files are read once and removed",
+                },
             },
             "additionalProperties": False,
         },
         "storage": {
             "type": "object",
-            "properties": {"root": {"type": "string"}, "prefix": {"type": "string"}},
+            "properties": {
+                "root": {"type": "string", "description": "A directory of the tenant's, or an s3:// or gs:// URL"},
+                "prefix": {"type": "string", "description": "What the files' names begin with, beside our own mark"},
+            },
             "additionalProperties": False,
         },
-        "batch_size": {"type": "integer", "minimum": 1, "default": BATCH_SIZE},
+        "batch_size": {
+            "type": "integer",
+            "minimum": 1,
+            "default": BATCH_SIZE,
+            "description": "Rows of a file, at most",
+        },
     },
     additionalProperties=False,
 )
-"""The SDK's setting of that name: `encoding.format` (parquet by default, arrow, jsonl), `storage.root` (a directory,
-or an s3:// or gs:// URL), `storage.prefix` of the files' names, `batch_size` in rows."""
+"""The SDK's setting of that name."""

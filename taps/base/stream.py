@@ -102,6 +102,9 @@ class BlockStream(Stream):
         """Never at the start, as the SDK would: only after a complete read, by `activate_version`."""
         return False
 
+    def get_batch_config(self, config: Mapping[str, Any]) -> None:
+        """None: the files that `batch_config` asks for are ours, written by `_sync_records`."""
+
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """None: bookmarks are kept by the subclass."""
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn
 from pipe import command
 from taps.base.files import bookmark, choices, settings
 from taps.base.files.stream import FileStream
-from taps.base.settings import setting
+from taps.base.settings import BATCH_CONFIG, setting
 from taps.base.tap import PipeTap
 
 
@@ -39,18 +39,7 @@ class TapCSV(PipeTap):
                 minimum=1,
                 default=10_000,
             ),
-            "batch_rows": setting(
-                "integer",
-                "Batch rows",
-                "Send records in BATCH files of this many rows; 0 sends RECORD messages.",
-                minimum=0,
-                default=0,
-            ),
-            "batch_directory": setting(
-                "string",
-                "Batch directory",
-                "Where batch files are written; by default the system's directory for temporary files.",
-            ),
+            "batch_config": BATCH_CONFIG,
         },
         "required": ["streams"],
         "additionalProperties": False,

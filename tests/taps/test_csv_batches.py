@@ -17,10 +17,10 @@ def config(folder: Path, batch_rows: int, **stream: Any) -> dict[str, Any]:
             {"stream": "a", "path": str(folder / "a_*.csv"), **stream},
             {"stream": "b", "path": str(folder / "b.csv")},
         ],
-        "batch_rows": batch_rows,
-        "batch_directory": str(folder / "batches"),
         "state_rows": 10,
-    }
+    } | (
+        {"batch_config": {"batch_size": batch_rows, "storage": {"root": str(folder / "batches")}}} if batch_rows else {}
+    )
 
 
 def write(folder: Path) -> None:

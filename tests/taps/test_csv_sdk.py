@@ -90,7 +90,7 @@ def test_about_names_every_setting_with_title_and_description():
     about = json.loads(run("--about", "--format", "json").stdout)
     assert about["capabilities"] == ["catalog", "state", "discover", "about", "structured-logging"]
     properties = about["settings"]["properties"]
-    assert set(properties) == {"streams", "add_metadata_columns", "state_rows", "batch_rows", "batch_directory"}
+    assert set(properties) == {"streams", "add_metadata_columns", "state_rows", "batch_config"}
     for name, schema in {**properties, **properties["streams"]["items"]["properties"]}.items():
         assert schema["title"], name
         assert schema["description"].endswith("."), name

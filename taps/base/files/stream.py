@@ -13,6 +13,7 @@ from pipe.errors import DataError, PipeError, RetriableError, SkippableError
 from taps.base.files import bookmark, choices, columns, kinds, listing, shape
 from taps.base.files.rejected import Rejected
 from taps.base.files.source import opened
+from taps.base.settings import BATCH_SIZE
 from taps.base.stream import BlockStream
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class FileStream(BlockStream):
         """Make the stream of `options`; no file is opened yet."""
         super().__init__(tap, name=options.stream)
         self.options = options
-        self.state_rows = max(self.config["state_rows"], self.config["batch_rows"])
+        batch_config = self.config.get("batch_config")
+        batch_size = batch_config.get("batch_size", BATCH_SIZE) if batch_config else 0
+        self.state_rows = max(self.config["state_rows"], batch_size)
         self._marked = self.config["add_metadata_columns"]
         self.primary_keys = options.key_properties or options.keys or [shape.FILE, shape.ROW]
         self.forced_replication_method = (
