@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 _TEXT = "(v.strip() or None) if v.__class__ is str else text(v)"
 """`convert.text`, without a call for what is text already."""
+
+_DECODE = """try:
+        s = decode(record)
+    except InvalidOperation:
+        raise SkippableError('has a number beyond all bounds', rule='malformed') from None"""
 
 _UNUSUAL = re.compile(r'[\\"\x00-\x1f]')
 """Characters a struct's field name cannot have."""
@@ -90,6 +95,7 @@ class _Compiler:
             "Fragment": Fragment,
             "SkippableError": SkippableError,
             "Decimal": Decimal,
+            "InvalidOperation": InvalidOperation,
             "money_text": money_text,
             "bad_values": target.bad_values,
         }
@@ -108,7 +114,7 @@ class _Compiler:
             self.outputs["raw"] = "record"
         self._finish()
         body = "\n    ".join(self.lines)
-        code = f"def map_row(record):\n    s = decode(record)\n    {body}\n"
+        code = f"def map_row(record):\n    {_DECODE}\n    {body}\n"
         exec(compile(code, f"<preset {self.target.source.preset.name}.{rule.name}>", "exec"), self.names)  # noqa: S102
         return self.names["map_row"]  # type: ignore[no-any-return]
 

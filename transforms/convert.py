@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 Converter = Callable[[Any], Any]
 
-_TRUE = frozenset({"true", "t", "yes", "y", "1"})
-_FALSE = frozenset({"false", "f", "no", "n", "0"})
+TRUE = frozenset({"true", "t", "yes", "y", "1"})
+FALSE = frozenset({"false", "f", "no", "n", "0"})
+_LONGEST = 1000
 _encode = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 
 
@@ -36,12 +37,18 @@ def text(value: Any) -> str | None:
         return None
     if value is True or value is False:
         return "true" if value else "false"
+    if isinstance(value, int | float | Decimal):
+        return _plain_text(value)
+    return _encode(value).decode()
+
+
+def _plain_text(value: float | Decimal) -> str:
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, float | Decimal):
-        number = Decimal(value)
-        return format(number.to_integral_value() if number == number.to_integral_value() else number, "f")
-    return _encode(value).decode()
+    number = Decimal(value)
+    if abs(number.adjusted()) > _LONGEST:
+        return str(number)  # written out it might fill the memory
+    return format(number.to_integral_value() if number == number.to_integral_value() else number, "f")
 
 
 def boolean(value: Any) -> bool | None:
@@ -51,9 +58,9 @@ def boolean(value: Any) -> bool | None:
     word = (text(value) or "").lower()
     if not word:
         return None
-    if word in _TRUE:
+    if word in TRUE:
         return True
-    if word in _FALSE:
+    if word in FALSE:
         return False
     raise SkippableError("is neither true nor false", rule="boolean")
 

@@ -6,6 +6,7 @@ import fnmatch
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -14,16 +15,21 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from pipe import command, messages, metrics
 from pipe.blocks import BATCH_SETTINGS
-from pipe.errors import ConfigurationError, SkippableError
+from pipe.errors import ConfigurationError, PipeError, SkippableError
 from pipe.mapper import PipeMapper, RecordHandler
 from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog
 from pipe.streams import CANONICAL, REJECTS
 from transforms import explain, preview, sources
+from transforms.compile_columns import NotColumnarError
 from transforms.compile_rows import RowMapper, Target, compile_row
+from transforms.map_blocks import BlockMapper
 
 if TYPE_CHECKING:
+    import duckdb
     import msgspec
+    import pyarrow as pa
 
+    from pipe.blocks import Block
     from transforms.rules import Source, StreamRule
 
 STAGE = "map-conversions"
@@ -128,6 +134,8 @@ class MapConversions(PipeMapper):
         for _, rule in matches:
             lines += self._announce(rule.into.name)
         self.handlers[message.stream] = self._handler(matches, message)
+        if self.in_batches:
+            self._map_in_blocks(message)
         if keep_raw:
             self.passing.add(message.stream)
         return lines
@@ -147,7 +155,7 @@ class MapConversions(PipeMapper):
 
     def on_activate_version(self, stream: str, line: bytes) -> list[bytes]:
         """Versions belong to the raw stream: several sources share one canonical stream, which has none."""
-        return [line] if stream not in self.handlers or stream in self.passing else []
+        return [line] if not self._is_handled(stream) or stream in self.passing else []
 
     def at_end(self) -> None:
         """Log the counts: fetched = mapped + filtered + rejected, each counted on its own."""
@@ -199,6 +207,37 @@ class MapConversions(PipeMapper):
                 counts[mapped] += 1
 
         return handle_one
+
+    def _map_in_blocks(self, message: messages.SchemaMessage) -> None:
+        """Have the stream's records mapped a block at a time, unless a rule is for the row mapper alone."""
+        stream, steps = message.stream, self._steps[message.stream]
+        rules = list(zip(self.targets[-len(steps) :], (step[0] for step in steps), strict=True))
+        self.block_handlers.pop(stream, None)
+        try:
+            map_block = BlockMapper(
+                rules, message.schema, self.engine, _Outcome(self, stream, steps), rows=self.batch_rows
+            )
+        except NotColumnarError:
+            return
+
+        def handle(block: Block) -> None:
+            try:
+                map_block(block)
+            except PipeError:
+                self._state = None  # it covers records that did not leave
+                raise
+
+        self.block_handlers[stream] = handle
+        del self.handlers[stream]
+
+    @cached_property
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """What the compiled queries run in."""
+        from pipe import columnar
+
+        connection = columnar.connect(self.outbox.directory, threads=1)  # the steps beside us are as busy
+        connection.execute("SET arrow_large_buffer_size = false")  # blocks are small
+        return connection
 
     def _step(self, source: Source, rule: StreamRule, message: messages.SchemaMessage) -> Step:
         target = Target(
@@ -292,6 +331,33 @@ class MapConversions(PipeMapper):
             ]
         )
         return result
+
+
+class _Outcome:
+    """Where the results of a stream's blocks go."""
+
+    def __init__(self, mapper: MapConversions, stream: str, steps: list[Step]) -> None:
+        self._mapper = mapper
+        self._stream = stream
+        self._steps = steps
+
+    def fetched(self, count: int) -> None:
+        """Count source records that were not rejected."""
+        self._mapper.fetched[self._stream] += count
+
+    def rejected(self, record: msgspec.Raw, position: int, error: SkippableError) -> None:
+        """Tell of a record that was rejected."""
+        at = self._mapper.position
+        self._mapper.position = position
+        self._mapper.on_reject(self._stream, record, error)
+        self._mapper.position = at
+
+    def mapped(self, rule: int, table: pa.Table, filtered: int) -> None:
+        """Send what a rule made of some records."""
+        _, _, mapped_count, filtered_count = self._steps[rule]
+        self._mapper.counts += Counter({mapped_count: len(table), filtered_count: filtered})
+        if len(table):
+            self._mapper.send(self._mapper.outbox.write_table(mapped_count[2], table))
 
 
 def matches(rule: StreamRule, stream: str) -> bool:
