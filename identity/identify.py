@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity import plain
+from identity.engine import ROWS, texts
 from identity.fragments import CARD_NUMBER, CUSTOMER_ID, RECORD, Normaliser, UnusableError
-from pipe.columnar import fetch, literal
+from identity.hashing import DIGITS
+from pipe.columnar import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,10 +26,6 @@ if TYPE_CHECKING:
 
 Way = Callable[["str | None", "str | None"], str]
 """(value, source system) -> hash; raises `UnusableError` with the reason why it identifies nobody."""
-
-
-GIVEN = "given_fragments"
-"""Stands for the relation in the query for plain forms."""
 
 
 @dataclass
@@ -48,7 +46,6 @@ class Identifiers:
         """Put values into normal form with one, hash them with the other; columns are worked on in `db`."""
         self.record = hasher.identifiers(RECORD)
         """Key of a record -> hash, for a record that has no fragment."""
-        self.record_sql = f"left(sha256({literal(hasher.secret(RECORD))} || key), 30)"
         self.dropped: Counter[tuple[str, str]] = Counter()
         """Fragments that identify nobody, by type and reason."""
         self._db = db
@@ -58,7 +55,7 @@ class Identifiers:
         self._customers: dict[str, Callable[[str], str]] = {}
         self._ways: dict[str, Way] = {kind: _way(rule, hasher.identifiers(kind)) for kind, rule in rules.items()}
         self._ways[CUSTOMER_ID] = self._customer_id
-        self._plain = plain.hashed(normaliser, {kind: hasher.secret(kind) for kind in rules}, GIVEN)
+        self._plain = plain.hashed(normaliser, {kind: hasher.secret(kind) for kind in rules}, ROWS)
 
     @property
     def met_card_numbers(self) -> bool:
@@ -68,20 +65,15 @@ class Identifiers:
     def hashes(self, fragments: Fragments) -> pa.Array:
         """The hash of each fragment in hexadecimal; null where it identifies nobody, which is counted."""
         columns = {"kind": fragments.kinds, "value": fragments.values, "source": fragments.sources}
-        self._db.register("fragments", pa.table(columns))
-        secret = self._secret(fragments)
-        given = f"SELECT kind, value, {secret} AS secret FROM fragments"  # noqa: S608  texts go through `literal`
-        found = fetch(self._db, self._plain.replace(GIVEN, f"({given})"))
-        self._db.unregister("fragments")
-        hashes = found.column("hash").combine_chunks().cast(pa.string())
+        given = f"SELECT place, kind, value, {self._secret(fragments)} AS secret FROM {ROWS}"  # noqa: S608  quoted texts
+        hashes = texts(self._db, self._plain.replace(ROWS, f"({given})"), pa.table(columns))
         return self._with_odd(hashes, fragments) if hashes.null_count else hashes
 
     def of_records(self, keys: pa.Array) -> pa.Array:
         """The hash of each record's key."""
-        self._db.register("records", pa.table({"key": keys}))
-        found = fetch(self._db, f"SELECT {self.record_sql} AS hash FROM records")  # noqa: S608
-        self._db.unregister("records")
-        return found.column("hash").combine_chunks().cast(pa.string())
+        secret = literal(self._hasher.secret(RECORD))
+        query = f"SELECT place, left(sha256({secret} || key), {DIGITS}) AS text FROM {ROWS}"  # noqa: S608  quoted text
+        return texts(self._db, query, pa.table({"key": keys}))
 
     def _secret(self, fragments: Fragments) -> str:
         """SQL for the secret of a fragment's source system; only customer ids have one."""

@@ -102,9 +102,10 @@ class Lineage:
 
     def _map(self, customers: pa.Table) -> None:
         """Send rows of `identity_map`; keys are made as `record_key` makes them."""
-        self._store.db.register("linked", customers)
-        found = fetch(self._store.db, _MAP.format(tenant=literal(self._tenant)))
-        self._store.db.unregister("linked")
+        with self._store.guard():
+            self._store.db.register("linked", customers)
+            found = fetch(self._store.db, _MAP.format(tenant=literal(self._tenant)))
+            self._store.db.unregister("linked")
         self._emit(IDENTITY_MAP, found)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from identity.fragments import KINDS
 from identity.links import CUSTOMER, RECORD_KIND
@@ -95,8 +96,12 @@ class People:
 
     def _mint(self, links: Links, mints: NDArray[np.bool_]) -> pa.Array:
         """New persons. An identifier founds at most one, because from then on it is known: no id is used twice."""
-        founders = np.searchsorted(links.records, np.flatnonzero(mints))
-        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(links.codes[founders])))
+        order = np.asarray(pc.array_sort_indices(links.hashes), np.int64)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        # Of the smallest hash, wherever it stands in the record: a source may list its identifiers in any order.
+        smallest = np.minimum.reduceat(rank[links.codes], np.searchsorted(links.records, np.arange(len(mints))))
+        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(order[smallest[mints]])))
         self._count += len(uids)
         self.minted += len(uids)
         return uids
@@ -117,9 +122,10 @@ class People:
         found = _customers(links, places, persons, since)
         if not len(found):
             return found
-        self._store.db.register("met", found)
-        fresh = fetch(self._store.db, "SELECT * FROM met ANTI JOIN told USING (hash)")
-        self._store.db.unregister("met")
+        with self._store.guard():
+            self._store.db.register("met", found)
+            fresh = fetch(self._store.db, "SELECT * FROM met ANTI JOIN told USING (hash)")
+            self._store.db.unregister("met")
         return fresh
 
     def _merge_into(self, oldest: int, retired: int, kinds: set[int], record: str) -> Merge:
@@ -136,9 +142,10 @@ class People:
     def _tell(self, linked: pa.Table, retired: set[int], merges: list[Merge]) -> None:
         """Tell of customers and merges, and once a run of the merges that led from a known identifier to its person."""
         if len(linked):
-            self._store.db.register("news", linked)
-            self._store.db.execute("INSERT INTO told SELECT hash FROM news")
-            self._store.db.unregister("news")
+            with self._store.guard():
+                self._store.db.register("news", linked)
+                self._store.db.execute("INSERT INTO told SELECT hash FROM news")
+                self._store.db.unregister("news")
         self._lineage.linked(linked)
         news = [*(retired - self._told), *(merge.retired for merge in merges)]
         self._told.update(news)

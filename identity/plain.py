@@ -30,10 +30,10 @@ _IDS: Final = ("loyalty_id", "device_id", "cookie_id", CUSTOMER_ID)
 
 
 def hashed(normaliser: Normaliser, secrets: Mapping[str, str], relation: str) -> str:
-    """A query for the column `hash`: of each fragment in `relation`, NULL where it is not plain.
+    """A query for `place` and `text`: the hash of each fragment in `relation`, NULL where it is not plain.
 
-    `relation` has the columns `kind`, `value` and `secret`, which is the one for a customer_id's source system; those
-    of the other types are in `secrets`.
+    `relation` has the columns `place`, `kind`, `value` and `secret`, which is the one for a customer_id's source
+    system; those of the other types are in `secrets`.
     """
     forms = {
         "email": _case(f"{_full('value', _EMAIL)}", "lower(value)"),
@@ -55,8 +55,8 @@ def hashed(normaliser: Normaliser, secrets: Mapping[str, str], relation: str) ->
     before["phone"] = literal(secrets["phone"] + "+1")
     hashes = {kind: f"WHEN {good[kind]} THEN left(sha256({before[kind]} || form), {DIGITS})" for kind in forms}
     found = _by_kind({kind: f"CASE {hash_} END" for kind, hash_ in hashes.items()})
-    in_form = f"SELECT kind, secret, {_by_kind(forms)} AS form FROM {relation}"  # noqa: S608  texts through `literal`
-    return f"SELECT {found} AS hash FROM ({in_form})"  # noqa: S608
+    in_form = f"SELECT place, kind, secret, {_by_kind(forms)} AS form FROM {relation}"  # noqa: S608  quoted texts
+    return f"SELECT place, {found} AS text FROM ({in_form})"  # noqa: S608
 
 
 def _phone(normaliser: Normaliser) -> str:

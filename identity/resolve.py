@@ -193,14 +193,16 @@ class ResolveIdentity(PipeMapper):
     def _resolve(self, rows: RecordRows | TableRows) -> tuple[pa.Array, NDArray[np.bool_], pa.Array]:
         """Hash of each fragment, which of them are kept, and the person of each record."""
         fragments = rows.fragments()
-        hashes = self.identifiers.hashes(fragments)
+        with self.store.guard():
+            hashes = self.identifiers.hashes(fragments)
         if self.identifiers.met_card_numbers and not self._warned:
             self._warned = True
             self.logger.warning(
                 "hashed_cc holds plain card numbers; they were dropped, but should never leave the source: "
                 "let it send a fingerprint or token"
             )
-        links, kept = find_links(rows.keys, fragments, hashes, self.identifiers, self.people)
+        with self.store.guard():
+            links, kept = find_links(rows.keys, fragments, hashes, self.identifiers, self.people)
         return hashes, kept, self.people.resolve(links)
 
     def _check(self, stream: Stream, key: str | None, tenant: str | None) -> None:

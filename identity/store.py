@@ -10,11 +10,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from identity.engine import ROWS, texts
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
 from identity.hashing import UID_DIGITS
 from identity.store_file import connect, damaged, faults
@@ -87,7 +87,7 @@ class Store:
         self._durable = durable
         self._failure: PipeError | None = None
         self._open = False
-        with self._faults():
+        with self.guard():
             self._sources: dict[str, int] = dict(self._rows("SELECT name, id FROM source"))
 
     def close(self) -> None:
@@ -98,23 +98,23 @@ class Store:
 
     def persons(self) -> int:
         """How many there are; they are numbered from 1, the oldest."""
-        with self._faults():
+        with self.guard():
             return int(self._rows("SELECT count(*) FROM person")[0][0])
 
     def merges(self) -> list[tuple[int, int]]:
         """Every (retired, survivor)."""
-        with self._faults():
+        with self.guard():
             return self._rows("SELECT retired, survivor FROM merge ORDER BY retired")
 
     def has_records(self) -> bool:
         """Whether any record is known by its key alone."""
-        with self._faults():
+        with self.guard():
             return bool(self._rows("SELECT 1 FROM ident WHERE kind = ? LIMIT 1", KINDS.index(RECORD)))
 
     def find(self, hashes: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Of hashes (hexadecimal, each once) those that are known: place, person, when first seen."""
         wanted = pa.table({"place": pa.array(np.arange(len(hashes))), "hash": hashes})
-        with self._faults():
+        with self.guard():
             self.db.register("wanted", wanted)
             found = self.db.execute(_FIND).fetchnumpy()
             self.db.unregister("wanted")
@@ -126,7 +126,7 @@ class Store:
     def uids(self, persons: NDArray[np.int64]) -> pa.Array:
         """The ids of persons, in their order."""
         wanted = pa.table({"place": np.arange(len(persons)), "id": persons})
-        with self._faults():
+        with self.guard():
             self.db.register("wanted", wanted)
             found = fetch(self.db, "SELECT uid FROM wanted JOIN person ON person.id = wanted.id ORDER BY place")
             self.db.unregister("wanted")
@@ -134,13 +134,13 @@ class Store:
 
     def history(self, persons: Sequence[int]) -> list[Merge]:
         """How each of them was merged away; nothing for those that live."""
-        with self._faults():
+        with self.guard():
             found = self._rows("SELECT * FROM merge WHERE retired IN (SELECT unnest(?))", persons)
             return [Merge(*row) for row in found]
 
     def customers(self, persons: Sequence[int]) -> list[Customer]:
         """The source customers that each of them has or had; `since` is when they came to it."""
-        with self._faults():
+        with self.guard():
             self.db.register("roots", pa.table({"root": pa.array(persons, pa.int32())}))
             rows = self._rows(_BELOW)
             self.db.unregister("roots")
@@ -148,7 +148,7 @@ class Store:
 
     def latest(self) -> int:
         """The latest time in the store, in microseconds: no later row may be older, whatever the clock says."""
-        with self._faults():
+        with self.guard():
             return int(
                 self._rows(
                     "SELECT greatest(coalesce((SELECT max(first_seen) FROM ident), 0),"
@@ -167,11 +167,9 @@ class Store:
         """
         numbers = pa.array(np.arange(first, first + len(founders), dtype=np.int32))
         secret = literal(self._secret)
-        query = f"SELECT 'p_' || left(sha256({secret} || hash), {UID_DIGITS}) AS uid FROM founders"  # noqa: S608
-        with self._faults():
-            self.db.register("founders", pa.table({"hash": founders}))
-            uids = fetch(self.db, query).column("uid").combine_chunks().cast(pa.string())
-            self.db.unregister("founders")
+        query = f"SELECT place, 'p_' || left(sha256({secret} || hash), {UID_DIGITS}) AS text FROM {ROWS}"  # noqa: S608
+        with self.guard():
+            uids = texts(self.db, query, pa.table({"hash": founders}))
         self._insert("person", "id, uid", pa.table({"id": numbers, "uid": uids}))
         return uids
 
@@ -180,7 +178,7 @@ class Store:
     ) -> None:
         """New identifiers; a source for those that are customer ids."""
         encoded = pc.if_else(pa.array(kinds == KINDS.index(CUSTOMER_ID)), sources, None).dictionary_encode()
-        names = pa.array([self._source(name) for name in encoded.dictionary.to_pylist()], pa.uint16())
+        names = pa.array([self._source(name) for name in encoded.dictionary.to_pylist()], pa.uint32())
         numbers = names.take(encoded.indices)
         columns = {
             "hash": hashes,
@@ -197,7 +195,7 @@ class Store:
 
     def commit(self) -> None:
         """Make everything added so far durable."""
-        with self._faults():
+        with self.guard():
             if self._open:
                 self.db.execute("COMMIT")
                 self._open = False
@@ -207,7 +205,7 @@ class Store:
     def _insert(self, table: str, columns: str, rows: pa.Table) -> None:
         if not len(rows):
             return
-        with self._faults():
+        with self.guard():
             self._begin()
             self.db.register("added", rows)
             self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM added")  # noqa: S608  names of ours
@@ -222,7 +220,7 @@ class Store:
         number = self._sources.get(name)
         if number is None:
             number = self._sources[name] = len(self._sources) + 1
-            with self._faults():
+            with self.guard():
                 self._begin()
                 self.db.execute("INSERT INTO source VALUES (?, ?)", (number, name))
         return number
@@ -231,8 +229,11 @@ class Store:
         return self.db.execute(query, parameters or None).fetchall()
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Once anything has failed nothing may follow: the engine has rolled back what was told to be there."""
+    def guard(self) -> Iterator[None]:
+        """For whatever is done with `db`: its faults in our words.
+
+        Once anything has failed nothing may follow: the engine has rolled back what was told to be there.
+        """
         if self._failure:
             raise self._failure
         try:
@@ -240,6 +241,4 @@ class Store:
                 yield
         except PipeError as error:
             self._failure = error
-            raise
-        except duckdb.Error:
             raise

@@ -31,13 +31,13 @@ _PROGRAM: Final = "growthnav identity store"
 
 _TABLES: Final = """
 CREATE TABLE meta (name VARCHAR NOT NULL, value VARCHAR NOT NULL);
-CREATE TABLE source (id USMALLINT NOT NULL, name VARCHAR NOT NULL);
+CREATE TABLE source (id UINTEGER NOT NULL, name VARCHAR NOT NULL);
 CREATE TABLE person (id INTEGER NOT NULL, uid VARCHAR NOT NULL);
 CREATE TABLE ident (
     hash UUID NOT NULL,          -- keyed hash of the identifier: 120 bits, and 8 of zero
     person INTEGER NOT NULL,     -- whom it was first linked to
     kind UTINYINT NOT NULL,      -- place in identity.fragments.KINDS
-    source USMALLINT,            -- the source system, for a customer_id only
+    source UINTEGER,            -- the source system, for a customer_id only
     first_seen BIGINT NOT NULL   -- microseconds since 1970 UTC
 );
 CREATE TABLE merge (
@@ -234,7 +234,9 @@ def _check_sound(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         " coalesce(max(person), 0), coalesce(min(person), 1) FROM ident"
     ).fetchone() or (0, 0, 0, 1)
     (wrong,) = db.execute(
-        "SELECT count(*) FROM merge WHERE survivor < 1 OR survivor >= retired OR retired > ?", [persons]
+        "SELECT count(*) FILTER (survivor < 1 OR survivor >= retired OR retired > ?) + count(*)"
+        " - count(DISTINCT retired) FROM merge",
+        [persons],
     ).fetchone() or (0,)
     if persons != last or highest > persons or lowest < 1 or wrong:
         raise damaged(path)
