@@ -1,0 +1,88 @@
+"""The SQL tap base: discovery, and `--test`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import click
+from singer_sdk.tap_base import CliTestOptionValue
+
+from pipe.errors import ConfigurationError
+from taps.base.sql.settings import Options, options
+from taps.base.sql.stream import SQLStream
+from taps.base.tap import PipeTap
+
+if TYPE_CHECKING:
+    from taps.base.sql.engine import Engine, Table
+
+
+class SQLTap(PipeTap):
+    """Base of the taps for databases: a subclass has settings and makes its engine."""
+
+    package_name = "growthnav-connectors"
+
+    @abstractmethod
+    def make_engine(self) -> Engine:
+        """The engine that the settings describe, not yet connected."""
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The one connection all streams share."""
+        return self.make_engine()
+
+    @cached_property
+    def options(self) -> Options:
+        """Which streams there are."""
+        return options(self.config)
+
+    def discover_streams(self) -> list[SQLStream]:
+        """A stream for each table the settings let through, and for each query."""
+        with self.engine.connect():
+            found = [self._stream(table) for table in self._tables()]
+            found += [self._query(name) for name in self.options.queries]
+        if unused := self.options.unused():
+            raise ConfigurationError(
+                f"streams names what is no table here: {', '.join(unused)}",
+                remedy="Compare with --discover, and with schemas and tables",
+            )
+        return found
+
+    def test(self) -> None:
+        """Connect, and print what is seen: each table with its columns, key and replication key."""
+        streams = self.discover_streams()
+        click.echo(f"{self.name}: connected; {len(streams)} streams")
+        for stream in streams:
+            key = ", ".join(stream.primary_keys) or "none"
+            click.echo(f"  {stream.name}: {len(stream.schema['properties'])} columns, key {key}")
+        with self.engine.connect():
+            for name in self.engine.unreadable():
+                click.echo(f"  {name}: this user may not read it")
+
+    def _tables(self) -> list[Table]:
+        chosen = self.options
+        schemas = [name for name in self.engine.schemas() if name not in self.engine.excluded_schemas]
+        return [
+            table
+            for schema in schemas
+            for table in self.engine.tables(schema, chosen.timezone)
+            if chosen.wants(schema, table.name)
+        ]
+
+    def _stream(self, table: Table) -> SQLStream:
+        name = f"{table.schema}-{table.name}"
+        return SQLStream(self, table, self.options.of_table(name, table.name), name)
+
+    def _query(self, name: str) -> SQLStream:
+        chosen = self.options.of_query(name)
+        return SQLStream(self, self.engine.query(name, str(chosen.sql), chosen.timezone), chosen, name)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """`--test`: connect and look; no rows are read."""
+        if value == CliTestOptionValue.Disabled.value:
+            return
+        config = ctx.params.get("config") or cls.cb_config(ctx, param, ())
+        cls(config=config.config, parse_env_config=config.parse_env, validate_config=True).test()
+        ctx.exit()

@@ -1,0 +1,283 @@
+"""PostgreSQL through psycopg: catalogs for discovery, COPY for reading."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
+from taps.base.sql.engine import BAD, Column, Read, Table
+from taps.postgres import types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_COLUMNS = """
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+  AND NOT c.relispartition AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+ORDER BY c.relname, a.attnum
+"""
+_KEYS = """
+SELECT c.relname, array_agg(a.attname::text ORDER BY k.place)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+WHERE n.nspname = %s AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+GROUP BY c.relname, i.indexrelid, i.indisprimary
+HAVING bool_and(a.attnotnull)
+ORDER BY c.relname, i.indisprimary DESC, count(*), i.indexrelid
+"""
+_UNREADABLE = """
+SELECT n.nspname || '-' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'))
+ORDER BY 1
+"""
+_BLOCK = 1 << 22
+START = ":start"
+_SSL = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+
+
+class PostgresEngine:
+    """One connection."""
+
+    excluded_schemas = frozenset({"pg_catalog", "information_schema", "pg_toast"})
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Take a checked config."""
+        self._config = config
+        self._connection: psycopg.Connection[Any] | None = None
+
+    @contextmanager
+    def connect(self) -> Iterator[None]:
+        """Open the connection."""
+        if self._connection:  # within another `with`
+            yield
+            return
+        config = self._config
+        options = (
+            "-c timezone=UTC -c default_transaction_read_only=on -c intervalstyle=iso_8601 -c extra_float_digits=1"
+        )
+        if timeout := config.get("statement_timeout"):
+            options += f" -c statement_timeout={round(timeout * 1000)}"
+        with self.errors():
+            self._connection = psycopg.connect(
+                config.get("url", ""),
+                **{name: config[name] for name in ("host", "port", "user", "password", *_SSL) if name in config},
+                **({"dbname": config["database"]} if "database" in config else {}),
+                options=options,
+                application_name="growthnav tap-postgres",
+                connect_timeout=30,
+                client_encoding="UTF8",
+            )
+        try:
+            yield
+        finally:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def errors(self, stream: str | None = None) -> Iterator[None]:
+        """Turn the driver's errors into ours; the server's own words may quote values, so they are left out."""
+        try:
+            yield
+        except psycopg.errors.QueryCanceled:
+            raise RetriableError(
+                "a statement took longer than statement_timeout",
+                stream=stream,
+                remedy="Raise it, or add an index on the replication key",
+            ) from None
+        except psycopg.errors.InsufficientPrivilege:
+            raise CredentialsError(
+                "the user may not read it", stream=stream, remedy="GRANT USAGE on its schema and SELECT on it"
+            ) from None
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.SyntaxError):
+            raise ConfigurationError(
+                "the database does not know a table or column of the statement, or cannot parse it",
+                stream=stream,
+                remedy="Compare where, columns and sql of this stream with --discover",
+            ) from None
+        except psycopg.OperationalError as error:
+            raise _unreachable(str(error), stream) from None
+        except psycopg.Error as error:
+            raise DataError(
+                f"the database refused to read it (SQLSTATE {error.sqlstate})",
+                stream=stream,
+                remedy="Try the stream's condition or SQL in psql",
+            ) from None
+
+    def schemas(self) -> list[str]:
+        """Names of the schemas this user may look into."""
+        found = self.rows("SELECT nspname FROM pg_namespace WHERE has_schema_privilege(oid, 'USAGE') ORDER BY 1")
+        return [name for (name,) in found if not name.startswith("pg_temp") and not name.startswith("pg_toast")]
+
+    def tables(self, schema: str, timezone: str | None) -> Iterator[Table]:
+        """The tables and views of a schema."""
+        keys: dict[str, tuple[str, ...]] = {}
+        for table, names in self.rows(_KEYS, [schema]):
+            keys.setdefault(table, tuple(names))
+        columns: dict[str, list[Column]] = {}
+        for table, name, kind, required in self.rows(_COLUMNS, [schema]):
+            columns.setdefault(table, []).append(
+                types.column(name, self.quote(name), kind, zone=timezone, nullable=not required)
+            )
+        for table, found in columns.items():
+            source = f"{self.quote(schema)}.{self.quote(table)}"
+            yield Table(schema, table, tuple(found), keys.get(table, ()), source)
+
+    def query(self, name: str, sql: str, timezone: str | None) -> Table:
+        """The result of a SELECT as if it were a table."""
+        starts = sql.count(START)
+        source = f"({self.verbatim(sql).replace(START, '%s')}) AS q"
+        with self._cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {source} LIMIT 0".encode(), [None] * starts)  # noqa: S608
+            described = cursor.description or []
+            kinds = [(each.name, each.type_code, each.precision, each.scale) for each in described]
+        columns = []
+        for column, oid, precision, scale in kinds:
+            ((kind,),) = self.rows("SELECT format_type(%s, NULL)", [oid])
+            if kind == "numeric" and precision:
+                kind = f"numeric({precision},{scale})"
+            columns.append(types.column(column, self.quote(column), kind, zone=timezone, nullable=True))
+        return Table("", name, tuple(columns), (), source, starts)
+
+    def quote(self, name: str) -> str:
+        """An identifier, whatever is in it."""
+        return self.verbatim('"' + name.replace('"', '""') + '"')
+
+    def verbatim(self, sql: str) -> str:
+        """SQL of the user's, in which nothing is taken for a parameter."""
+        return sql.replace("%", "%%")
+
+    def now(self, column: Column) -> str:
+        """SQL for this moment, as a value of a column that holds times."""
+        return f"now()::{column.cast}"
+
+    def since(self, column: Column, lookback_days: float) -> str:
+        """SQL for the bookmark, moved back by days where it is a time."""
+        back = f" - make_interval(secs => {lookback_days * 86_400})" if column.is_time and lookback_days else ""
+        return f"(%s::{column.cast}{back})"
+
+    def unreadable(self) -> list[str]:
+        """Tables this user can see and not read."""
+        return [name for (name,) in self.rows(_UNREADABLE)]
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a small query."""
+        with self.errors(), self._cursor() as cursor:
+            return cursor.execute(sql.encode(), list(parameters)).fetchall()
+
+    def read(self, read: Read, chunk_rows: int) -> Iterator[pa.Table]:
+        """The rows by COPY, parsed as they come."""
+        names = [column.name for column in read.columns]
+        bad = [f"({column.bad})::int" for column in read.columns if column.bad]
+        selects = [f"{column.sql} AS {self.quote(column.name)}" for column in read.columns]
+        if bad:
+            selects.append(f"{' + '.join(f'coalesce({each}, 0)' for each in bad)} AS {BAD}")
+        order = ", ".join(f"{self.quote(column.name)} NULLS FIRST" for column in read.order)
+        select = (
+            f"SELECT {', '.join(selects)} FROM {read.table.source} "  # noqa: S608
+            f"WHERE {' AND '.join(read.conditions) or 'true'}"
+            f"{f' ORDER BY {order}' if order else ''}{f' LIMIT {read.limit}' if read.limit else ''}"
+        )
+        kinds = {column.name: column.type for column in read.columns} | ({BAD: pa.int64()} if bad else {})
+        if self._connection is None:
+            raise AssertionError("connect first")
+        # COPY takes no parameters: they are written into the statement as literals.
+        select = psycopg.ClientCursor(self._connection).mogrify(select.encode(), read.parameters)
+        statement = f"COPY ({select}) TO STDOUT (FORMAT csv)"
+        with self._cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            yield from _chunks(_Lines(copy), [*names, *([BAD] if bad else [])], kinds, chunk_rows)
+
+    def _cursor(self) -> psycopg.Cursor[Any]:
+        if self._connection is None:
+            raise AssertionError("connect first")
+        return self._connection.cursor()
+
+
+class _Lines:
+    """What COPY sends, as a file to read from."""
+
+    closed = False
+
+    def __init__(self, copy: psycopg.Copy) -> None:
+        self._copy = copy
+        self._rest = b""
+
+    def read(self, size: int = _BLOCK) -> bytes:
+        parts, length = [self._rest], len(self._rest)
+        while length < size and (data := self._copy.read()):
+            parts.append(bytes(data))
+            length += len(data)
+        found = b"".join(parts)
+        self._rest = found[size:]
+        return found[:size]
+
+    def push_back(self, data: bytes) -> None:
+        self._rest = data + self._rest
+
+    def readable(self) -> bool:
+        return True
+
+
+def _chunks(lines: _Lines, names: list[str], kinds: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.Table]:
+    """Tables of `rows` rows; the last may have fewer."""
+    first = lines.read(1)
+    if not first:
+        return
+    lines.push_back(first)
+    reader = pa_csv.open_csv(
+        lines,
+        read_options=pa_csv.ReadOptions(column_names=names, block_size=_BLOCK, use_threads=False),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types={name: _carrier(kind) for name, kind in kinds.items()},
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+    schema = pa.schema(list(kinds.items()))
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in reader:
+        waiting.append(batch)
+        count += batch.num_rows
+        while count >= rows:
+            table = pa.Table.from_batches(waiting)
+            yield table.slice(0, rows).cast(schema)
+            rest = table.slice(rows)
+            waiting, count = rest.to_batches(), rest.num_rows
+    if count:
+        yield pa.Table.from_batches(waiting).cast(schema)
+
+
+def _carrier(kind: pa.DataType) -> pa.DataType:
+    """What a value of the type is parsed as."""
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        return pa.int64()
+    return pa.int32() if pa.types.is_date(kind) else kind
+
+
+def _unreachable(text: str, stream: str | None) -> CredentialsError | ConfigurationError | RetriableError:
+    if "password authentication failed" in text or "no password supplied" in text:
+        return CredentialsError("the database refused user and password", remedy="Renew user and password")
+    if "role" in text and "does not exist" in text:
+        return CredentialsError("the database does not know the user", remedy="Set user to one it knows")
+    if "database" in text and "does not exist" in text:
+        return ConfigurationError(
+            "the server has no such database", field="database", remedy="Set database to one it has"
+        )
+    if "Connection refused" in text or "could not translate host name" in text or "Name or service not known" in text:
+        return RetriableError("the database cannot be reached", remedy="Check host, port and network, then run again")
+    return RetriableError(
+        "the connection to the database was lost", stream=stream, remedy="Run again: it goes on there"
+    )
