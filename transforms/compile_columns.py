@@ -121,7 +121,8 @@ class _Query:
             if found:
                 settled[f"unsure {name}"] = marks(*found)
                 self.odd.append(quoted(f"unsure {name}"))
-            self.outputs[name] = quoted(f"field {name}")
+            if value.sql != "NULL" or value.odd or rule.default is not None:  # else there is nothing to be had
+                self.outputs[name] = quoted(f"field {name}")
         self._project(read)
         self._project(settled)
 
@@ -158,6 +159,7 @@ class _Query:
         refund = self.rule.refund
         if refund.amount is not None:
             self._convert_all({_REFUND: refund.amount})
+        if _REFUND in self.outputs:
             left, taken = columns_money.less(self.outputs["value"], self.outputs[_REFUND])
             self._change({"value": left, _REFUND: taken})
         if refund.when is not None:

@@ -90,14 +90,16 @@ class BlockMapper:
             self._map(loaded)
 
     def _loaded(self, block: Block) -> Iterator[Loaded]:
-        if block.format == "jsonl":
+        if block.records:
+            yield self._lines.load(block.records, block.positions)
+        elif block.format == "jsonl":
             lines = block.lines()
             while chunk := list(islice(lines, self._rows)):
                 yield self._lines.load([_stripped(record) for record, _ in chunk], [position for _, position in chunk])
-            return
-        for file in block.files:
-            for table in tables(file, block.format, block.stream, self._rows):
-                yield self._tables.load(table, block.position)
+        else:
+            for file in block.files:
+                for table in tables(file, block.format, block.stream, self._rows):
+                    yield self._tables.load(table, block.position)
 
     def _map(self, loaded: Loaded) -> None:
         results = self._queried(loaded)
@@ -112,7 +114,7 @@ class BlockMapper:
             table, places = _merged(result.drop_columns([KEEP, ODD]), fast, own, self._into[rule])
             if self._raw[rule] and _RAW in self._into[rule].field_names:
                 table = _with(table, self._into[rule], loaded.raw().take(pa.array(places)))
-            self._outcome.mapped(rule, table, end - len(places) - (odd[:end].sum() - len(others)))
+            self._outcome.mapped(rule, table, end - len(places) - int(odd[:end].sum()) + len(others))
         if failure:
             raise failure
 
