@@ -19,6 +19,7 @@ from transforms import explain, sources
 ROOT = Path(__file__).parent.parent
 PLUGINS = {
     "tap-csv": ("taps.csv.tap", "TapCSV"),
+    "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
     "map-conversions": ("transforms.map_conversions", "MapConversions"),
     "resolve-identity": ("identity.resolve", "ResolveIdentity"),
     "target-duckdb": ("targets.duckdb.target", "TargetDuckDB"),
@@ -85,6 +86,8 @@ def _rows(schema: dict[str, Any], prefix: str) -> Iterator[str]:
             yield from _rows(items, f"{prefix}{name}[].")
         elif setting.get("properties"):
             yield from _rows(setting, f"{prefix}{name}.")
+        elif isinstance(setting.get("additionalProperties"), dict) and "properties" in setting["additionalProperties"]:
+            yield from _rows(setting["additionalProperties"], f"{prefix}{name}.*.")
 
 
 def _kind(setting: dict[str, Any]) -> str:
