@@ -19,6 +19,7 @@ BATCH_CONFIG: dict[str, Any] = setting(
     properties={
         "encoding": {
             "type": "object",
+            "description": "How files are written",
             "properties": {
                 "format": {
                     "type": "string",
@@ -35,6 +36,7 @@ BATCH_CONFIG: dict[str, Any] = setting(
         },
         "storage": {
             "type": "object",
+            "description": "Where files are kept",
             "properties": {
                 "root": {"type": "string", "description": "A directory of the tenant's, or an s3:// or gs:// URL"},
                 "prefix": {"type": "string", "description": "What the files' names begin with, beside our own mark"},
