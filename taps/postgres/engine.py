@@ -10,17 +10,18 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
-from taps.base.sql.engine import BAD, Column, Read, Table
+from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits
 from taps.postgres import types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+  has_column_privilege(c.oid, a.attnum, 'SELECT'), c.reltuples::bigint
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
-  AND NOT c.relispartition AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+  AND NOT c.relispartition AND has_any_column_privilege(c.oid, 'SELECT')
 ORDER BY c.relname, a.attnum
 """
 _KEYS = """
@@ -39,7 +40,9 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'inf
   AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'))
 ORDER BY 1
 """
+_NUMBER = "coalesce({}, false)::int::bigint"
 _BLOCK = 1 << 22
+_DAY = 86_400
 START = ":start"
 _SSL = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
@@ -117,21 +120,35 @@ class PostgresEngine:
         found = self.rows("SELECT nspname FROM pg_namespace WHERE has_schema_privilege(oid, 'USAGE') ORDER BY 1")
         return [name for (name,) in found if not name.startswith("pg_temp") and not name.startswith("pg_toast")]
 
-    def tables(self, schema: str, timezone: str | None) -> Iterator[Table]:
+    def tables(self, schema: str, zone_of: Callable[[str], str | None]) -> Iterator[Table]:
         """The tables and views of a schema."""
         keys: dict[str, tuple[str, ...]] = {}
         for table, names in self.rows(_KEYS, [schema]):
             keys.setdefault(table, tuple(names))
-        columns: dict[str, list[Column]] = {}
-        for table, name, kind, required in self.rows(_COLUMNS, [schema]):
-            columns.setdefault(table, []).append(
-                types.column(name, self.quote(name), kind, zone=timezone, nullable=not required)
+        found: dict[str, list[Any]] = {}
+        for table, *rest in self.rows(_COLUMNS, [schema]):
+            found.setdefault(table, []).append(rest)
+        for table, rows in found.items():
+            zone, source = zone_of(table), f"{self.quote(schema)}.{self.quote(table)}"
+            columns = tuple(
+                types.column(name, f"{source}.{self.quote(name)}", kind, zone=zone, nullable=not required)
+                for name, kind, required, may_read, _ in rows
+                if may_read
             )
-        for table, found in columns.items():
-            source = f"{self.quote(schema)}.{self.quote(table)}"
-            yield Table(schema, table, tuple(found), keys.get(table, ()), source)
+            hidden = tuple(name for name, _, _, may_read, *_ in rows if not may_read)
+            key = keys.get(table, ())
+            estimate = rows[0][4]
+            yield Table(
+                schema,
+                table,
+                columns,
+                () if set(key) & set(hidden) else key,
+                source,
+                estimate=estimate if estimate >= 0 else None,
+                hidden=hidden,
+            )
 
-    def query(self, name: str, sql: str, timezone: str | None) -> Table:
+    def query(self, name: str, sql: str, zone: str | None) -> Table:
         """The result of a SELECT as if it were a table."""
         starts = sql.count(START)
         source = f"({self.verbatim(sql).replace(START, '%s')}) AS q"
@@ -144,7 +161,7 @@ class PostgresEngine:
             ((kind,),) = self.rows("SELECT format_type(%s, NULL)", [oid])
             if kind == "numeric" and precision:
                 kind = f"numeric({precision},{scale})"
-            columns.append(types.column(column, self.quote(column), kind, zone=timezone, nullable=True))
+            columns.append(types.column(column, f"q.{self.quote(column)}", kind, zone=zone, nullable=True))
         return Table("", name, tuple(columns), (), source, starts)
 
     def quote(self, name: str) -> str:
@@ -159,10 +176,33 @@ class PostgresEngine:
         """SQL for this moment, as a value of a column that holds times."""
         return f"now()::{column.cast}"
 
-    def since(self, column: Column, lookback_days: float) -> str:
-        """SQL for the bookmark, moved back by days where it is a time."""
-        back = f" - make_interval(secs => {lookback_days * 86_400})" if column.is_time and lookback_days else ""
-        return f"(%s::{column.cast}{back})"
+    def place(self, column: Column) -> str:
+        """SQL for a parameter that is the text of one of the column's values."""
+        return f"%s::{column.cast}"
+
+    def earlier(self, column: Column, value: str, days: float, numbers: int) -> str:
+        """SQL for a value moved back."""
+        if column.is_time and days:
+            return f"({value} - make_interval(secs => {days * _DAY}))"
+        return f"({value} - {numbers})" if numbers and not column.is_time else value
+
+    def text(self, column: Column, value: str) -> str:
+        """SQL for the text of a value."""
+        return f"({value})::text"
+
+    def compare(self, columns: Sequence[Column], operator: str, position: Sequence[str]) -> Condition:
+        """Whether a row lies before or behind a position."""
+        names, places = ", ".join(each.raw for each in columns), ", ".join(map(self.place, columns))
+        return Condition(f"({names}) {operator} ({places})", tuple(position))
+
+    def ordering(self, name: str, columns: Sequence[Column]) -> Column:
+        """A column that orders rows by the first of `columns` that is not NULL."""
+        first = columns[0]
+        if len(columns) == 1 and not first.shifted:
+            return first
+        expression = f"coalesce({', '.join(f'{each.raw}::{first.cast}' for each in columns)})"
+        nullable = all(column.nullable for column in columns)
+        return types.column(name, expression, first.cast, zone=None, nullable=nullable)
 
     def unreadable(self) -> list[str]:
         """Tables this user can see and not read."""
@@ -176,11 +216,11 @@ class PostgresEngine:
     def read(self, read: Read, chunk_rows: int) -> Iterator[pa.Table]:
         """The rows by COPY, parsed as they come."""
         names = [column.name for column in read.columns]
-        bad = [f"({column.bad})::int" for column in read.columns if column.bad]
+        bad = [column.bad for column in read.columns if column.bad]
         selects = [f"{column.sql} AS {self.quote(column.name)}" for column in read.columns]
         if bad:
-            selects.append(f"{' + '.join(f'coalesce({each}, 0)' for each in bad)} AS {BAD}")
-        order = ", ".join(f"{self.quote(column.name)} NULLS FIRST" for column in read.order)
+            selects.append(f"{bad_bits(bad, _NUMBER)} AS {BAD}")
+        order = ", ".join(f"{column.raw}{' NULLS FIRST' if column.nullable else ''}" for column in read.order)
         select = (
             f"SELECT {', '.join(selects)} FROM {read.table.source} "  # noqa: S608
             f"WHERE {' AND '.join(read.conditions) or 'true'}"

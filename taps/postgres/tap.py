@@ -48,9 +48,10 @@ class TapPostgres(SQLTap):
 
     def contradictions(self) -> list[str]:
         """Problems of settings that are each well formed."""
+        found = super().contradictions()
         if "url" in self.config or ("host" in self.config and "database" in self.config):
-            return []
-        return ["url, or host and database, must be set"]
+            return found
+        return ["url, or host and database, must be set", *found]
 
 
 def main() -> NoReturn:

@@ -44,7 +44,7 @@ def column(name: str, quoted: str, kind: str, *, zone: str | None, nullable: boo
     """
     base = kind.split("(", maxsplit=1)[0].strip() if not kind.startswith("timestamp") else kind
     made = _made(quoted, kind, re.sub(r"\(\d+\)", "", base), zone)
-    return Column(name, cast=kind, nullable=nullable, **made)
+    return Column(name, cast=kind, nullable=nullable, raw=quoted, **made)
 
 
 def _made(quoted: str, kind: str, base: str, zone: str | None) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _local_time(quoted: str, zone: str | None) -> dict[str, Any]:
         return {**made, "type": pa.timestamp("us")}
     name = zone.replace("'", "''")
     sql = f"CASE WHEN NOT ({made['bad']}) THEN {_MICROSECONDS.format(f'''({quoted} AT TIME ZONE '{name}')''')} END"
-    return {**made, "sql": sql}
+    return {**made, "sql": sql, "shifted": True}
 
 
 def _date(quoted: str) -> dict[str, Any]:
@@ -119,5 +119,6 @@ _OTHERS: dict[str, Callable[[str], dict[str, Any]]] = {
         "sql": f"translate(encode({quoted}, 'base64'), E'\\n', '')",
         "type": pa.string(),
         "schema": _TEXT,
+        "seekable": False,
     },
 }

@@ -227,7 +227,10 @@ def test_the_test_option_says_what_is_seen(postgres_url: str, schema: str, tap: 
     execute(postgres_url, *EVENTS.format(schema).split(";\n"))
     done = tap("--test")
     assert done.code == 0, done.log
-    assert done.lines[:2] == [b"tap-postgres: connected; 1 streams", f"  {schema}-events: 2 columns, key id".encode()]
+    assert done.lines[:2] == [
+        b"tap-postgres: connected; 1 streams",
+        f"  {schema}-events: 2 columns, key id, FULL_TABLE".encode(),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
 BAD = "_bad_values"
-"""Column of a read that counts the values of its row which JSON cannot hold."""
+"""Column of a read that says which values of its row cannot be sent.
+
+Bit n is set for the n-th of those columns that have `bad`; the 63rd and all after it share the last bit.
+"""
+LAST_BIT = 62
+HIDDEN = "_position_"
+"""What the names of columns begin with that are read for the bookmark only."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Column:
     """Expression that selects it in a form `read` turns into `type`."""
     type: pa.DataType
     schema: dict[str, Any]
-    """JSON schema of its values in a RECORD."""
+    """JSON schema of its values in a RECORD, null included."""
     bad: str | None = None
     """SQL condition under which a value cannot be sent (it is selected as NULL)."""
     cast: str = ""
@@ -33,6 +39,13 @@ class Column:
     is_time: bool = False
     """It holds points in time, so a bookmark must not lie in the future."""
     nullable: bool = True
+    raw: str = ""
+    """Expression for its bare value, by which rows are ordered and compared; with its table's name, so that nothing
+    takes it for the selected expression of that name."""
+    shifted: bool = False
+    """Its values are sent otherwise than they are stored: as UTC, by a zone from the settings."""
+    seekable: bool = True
+    """A row can be found again by the value's text."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,10 @@ class Table:
     """What stands after FROM."""
     starts: int = 0
     """How often the bookmark stands in it as a parameter."""
+    estimate: int | None = None
+    """Rows it may have, as the database's statistics say."""
+    hidden: tuple[str, ...] = ()
+    """Columns this user may not read."""
 
     def column(self, name: str) -> Column | None:
         """The column of that name, whatever its case; its own spelling goes first."""
@@ -57,13 +74,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """SQL with a `%s` for each parameter."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
 class Read:
-    """A SELECT: rows of `table` in order, from a bookmark to an upper bound."""
+    """A SELECT: rows of `table` in order, NULLs first."""
 
     table: Table
     columns: tuple[Column, ...]
     conditions: tuple[str, ...]
     parameters: tuple[Any, ...]
+    """Those of `table.source` first, then those of the conditions."""
     order: tuple[Column, ...]
     limit: int | None
 
@@ -74,7 +100,7 @@ class Engine(Protocol):
     excluded_schemas: frozenset[str]
 
     def connect(self) -> AbstractContextManager[None]:
-        """Open the connection, for as long as the context lasts.
+        """Open the connection, for as long as the context lasts; within another such context, use that one's.
 
         Raises:
             CredentialsError, ConfigurationError, RetriableError: it cannot be opened.
@@ -86,10 +112,10 @@ class Engine(Protocol):
     def schemas(self) -> list[str]:
         """Names of the schemas this user may look into."""
 
-    def tables(self, schema: str, timezone: str | None) -> Iterator[Table]:
-        """The tables and views of a schema."""
+    def tables(self, schema: str, zone_of: Callable[[str], str | None]) -> Iterator[Table]:
+        """The tables and views of a schema; `zone_of(table)` is the IANA zone of its times without one."""
 
-    def query(self, name: str, sql: str, timezone: str | None) -> Table:
+    def query(self, name: str, sql: str, zone: str | None) -> Table:
         """The result of a SELECT as if it were a table; `:start` in it stands for the bookmark."""
 
     def quote(self, name: str) -> str:
@@ -101,8 +127,26 @@ class Engine(Protocol):
     def now(self, column: Column) -> str:
         """SQL for this moment, as a value of a column that holds times."""
 
-    def since(self, column: Column, lookback_days: float) -> str:
-        """SQL for the bookmark given as the parameter `%s`, moved back; days for times, ids are left as they are."""
+    def place(self, column: Column) -> str:
+        """SQL for a parameter `%s`: the text of a value, as a value of the column."""
+
+    def earlier(self, column: Column, value: str, days: float, numbers: int) -> str:
+        """SQL for a value moved back: by days of a column that holds times, by `numbers` of one that holds numbers."""
+
+    def text(self, column: Column, value: str) -> str:
+        """SQL for the text of a value of the column, which `place` takes back."""
+
+    def compare(self, columns: Sequence[Column], operator: str, position: Sequence[str]) -> Condition:
+        """Whether a row lies before, at or behind a position, which has the text of a value for each column.
+
+        `operator` is `>` or `<=`; see `expanded` for engines that compare rows badly.
+        """
+
+    def ordering(self, name: str, columns: Sequence[Column]) -> Column:
+        """A column of that name which orders rows: the first of `columns` that is not NULL, times as they are stored.
+
+        A single column whose values are sent as they are stored comes back as it is.
+        """
 
     def unreadable(self) -> list[str]:
         """Tables this user can see and not read."""
@@ -112,6 +156,39 @@ class Engine(Protocol):
 
     def read(self, read: Read, chunk_rows: int) -> Iterator[pa.Table]:
         """The rows in tables of at most `chunk_rows`, with the column `BAD` where any of the columns may be bad."""
+
+
+def expanded(engine: Engine, columns: Sequence[Column], operator: str, position: Sequence[str]) -> Condition:
+    """`compare` without row values: `a > 1 OR (a = 1 AND b > 2)`, for which every database uses an index."""
+    strict = operator[0]
+    alternatives: list[str] = []
+    parameters: list[str] = []
+    for number, column in enumerate(columns):
+        equal = [f"{each.raw} = {engine.place(each)}" for each in columns[:number]]
+        last = number == len(columns) - 1
+        alternatives.append(
+            " AND ".join([*equal, f"{column.raw} {operator if last else strict} {engine.place(column)}"])
+        )
+        parameters += position[: number + 1]
+    sql = " OR ".join(f"({each})" for each in alternatives)
+    # The bare bound on the first column lets the index start there.
+    first = f"{columns[0].raw} {strict}= {engine.place(columns[0])}"
+    return Condition(f"({first} AND ({sql}))", (position[0], *parameters))
+
+
+def bad_bits(conditions: Sequence[str], number: str) -> str:
+    """SQL for the column `BAD`.
+
+    Args:
+        conditions: SQL of each column that has one, in order.
+        number: SQL that makes the condition `{}` 1 or 0.
+    """
+    bits = [f"{number.format(f'({each})')} * {1 << min(place, LAST_BIT)}" for place, each in enumerate(conditions)]
+    shared = bits[LAST_BIT:]
+    if len(shared) > 1:
+        any_of = " OR ".join(f"({each})" for each in conditions[LAST_BIT:])
+        bits[LAST_BIT:] = [f"{number.format(f'({any_of})')} * {1 << LAST_BIT}"]
+    return " + ".join(bits)
 
 
 def text_of_last(chunk: pa.Table, column: Column) -> str | None:

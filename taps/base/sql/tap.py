@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 from singer_sdk.tap_base import CliTestOptionValue
 
 from pipe.errors import ConfigurationError
-from taps.base.sql.settings import Options, options
+from taps.base.sql import bookmark
+from taps.base.sql.settings import Options, contradictions, options
 from taps.base.sql.stream import SQLStream
 from taps.base.tap import PipeTap
 
@@ -26,6 +27,16 @@ class SQLTap(PipeTap):
     @abstractmethod
     def make_engine(self) -> Engine:
         """The engine that the settings describe, not yet connected."""
+
+    stream_class: ClassVar[type[SQLStream]] = SQLStream
+
+    def contradictions(self) -> list[str]:
+        """Problems of settings that are each well formed."""
+        return contradictions(self.config)
+
+    def check_bookmark(self, stream: str, mark: dict[str, Any]) -> None:
+        """Raise `DataError` for a bookmark this tap cannot go on from."""
+        bookmark.load(stream, mark)
 
     @cached_property
     def engine(self) -> Engine:
@@ -50,12 +61,11 @@ class SQLTap(PipeTap):
         return found
 
     def test(self) -> None:
-        """Connect, and print what is seen: each table with its columns, key and replication key."""
+        """Connect, and print what is seen: each stream with its columns, key and rows, and what may not be read."""
         streams = self.discover_streams()
         click.echo(f"{self.name}: connected; {len(streams)} streams")
         for stream in streams:
-            key = ", ".join(stream.primary_keys) or "none"
-            click.echo(f"  {stream.name}: {len(stream.schema['properties'])} columns, key {key}")
+            click.echo(f"  {stream.name}: {stream.describe()}")
         with self.engine.connect():
             for name in self.engine.unreadable():
                 click.echo(f"  {name}: this user may not read it")
@@ -66,17 +76,21 @@ class SQLTap(PipeTap):
         return [
             table
             for schema in schemas
-            for table in self.engine.tables(schema, chosen.timezone)
-            if chosen.wants(schema, table.name)
+            if chosen.wants_schema(schema)
+            for table in self.engine.tables(schema, partial(self._zone, schema))
+            if chosen.wants_table(table.name)
         ]
+
+    def _zone(self, schema: str, table: str) -> str | None:
+        return self.options.of_table(f"{schema}-{table}", table).timezone
 
     def _stream(self, table: Table) -> SQLStream:
         name = f"{table.schema}-{table.name}"
-        return SQLStream(self, table, self.options.of_table(name, table.name), name)
+        return self.stream_class(self, table, self.options.of_table(name, table.name, used=True), name)
 
     def _query(self, name: str) -> SQLStream:
         chosen = self.options.of_query(name)
-        return SQLStream(self, self.engine.query(name, str(chosen.sql), chosen.timezone), chosen, name)
+        return self.stream_class(self, self.engine.query(name, str(chosen.sql), chosen.timezone), chosen, name)
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
