@@ -8,7 +8,7 @@ from string import ascii_uppercase
 
 from pipe.money import exponent
 from pipe.streams import DECIMAL_PRECISION, DECIMAL_SCALE
-from transforms.columns_text import Cell, Form, Value, is_in, nothing, unless_read
+from transforms.columns_text import Cell, Form, Value, is_in, nothing, rescaled, unless_read
 
 DECIMAL = f"DECIMAL({DECIMAL_PRECISION},{DECIMAL_SCALE})"
 _ROOMY = "DECIMAL(27,9)"
@@ -26,17 +26,16 @@ _WRITTEN = {
         "replace(replace({}, '.', ''), ',', '.')",
     ),
 }
-_FEW = 5  # decimals of an amount in minor units: its currency adds up to four
-_FEW_DECIMALS = f"DECIMAL(27,{_FEW})"
+_MINOR_DIGITS, _MINOR_DECIMALS = 27, 5  # of an amount in minor units: its currency adds up to four decimals
 
 
 def amount(given: Cell, unit: str = "major", number_format: str = "point", currency: str = "NULL") -> Value:
     """As `pipe.money.amount_parser`; `currency` is SQL for the code."""
     if unit == "major":
-        return _major(given, number_format, DECIMAL_SCALE, DECIMAL)
+        return _major(given, number_format, DECIMAL_PRECISION, DECIMAL_SCALE)
     factors = " ".join(f"WHEN {is_in(currency, _codes(digits))} THEN {10.0**-digits:.4f}" for digits in (0, 3, 4))
     factor = f"(CASE {factors} WHEN {currency} IS NOT NULL THEN 0.01 END)::DECIMAL(5,4)"
-    read = _major(given, number_format, _FEW, _FEW_DECIMALS)
+    read = _major(given, number_format, _MINOR_DIGITS, _MINOR_DECIMALS)
     return Value(f"(({read.sql}) * {factor})::{DECIMAL}", read.odd, read.must)
 
 
@@ -54,9 +53,9 @@ def negative(value: str, when: str) -> Value:
     return Value(f"CASE WHEN {when} THEN {negated} ELSE {value} END", f"({when} AND {negated} IS NULL)")
 
 
-def _major(given: Cell, number_format: str, decimals: int, sql_type: str) -> Value:
-    """The number, as `sql_type`, which has that many decimals."""
-    x = given.sql
+def _major(given: Cell, number_format: str, digits: int, decimals: int) -> Value:
+    """The number, as a decimal of that size."""
+    x, sql_type = given.sql, f"DECIMAL({digits},{decimals})"
     exact = f"TRY_CAST({x} AS {sql_type})"
     plain = f"regexp_full_match({x}, '{_PLAIN.format(decimals)}')"
     if given.form is Form.TEXT:
@@ -71,7 +70,7 @@ def _major(given: Cell, number_format: str, decimals: int, sql_type: str) -> Val
     if given.form is Form.INTEGER:
         return unless_read(given, exact)
     if given.form is Form.DECIMAL:
-        return unless_read(given, f"CASE WHEN {exact} = {x} THEN {exact} END")
+        return unless_read(given, rescaled(given, digits, decimals))
     if given.form is Form.DOUBLE:
         # Of all decimals of at most 15 digits one alone is nearest to a double, so it is the one the double prints as.
         short = f"TRY_CAST({x} AS DECIMAL(15,4))"

@@ -43,6 +43,8 @@ class Value:
     """True where the row mapper has to look at it; empty: never. NULL means false."""
     must: str = ""
     """True where there is something to read, so that a NULL is odd, too."""
+    local: str = ""
+    """A TIMESTAMP in the declared zone that stands where `sql` is NULL: finding its offset takes a projection."""
 
     def all_odd(self) -> str:
         """`odd`, with what `must` adds to it."""
@@ -56,6 +58,8 @@ class Cell(Value):
     form: Form = Form.TEXT
     written: str = ""
     """What the value is in a RECORD, of times and dates."""
+    sql_type: str = ""
+    """Of decimals."""
 
 
 NUMBER_TYPE = "NUMBER"
@@ -95,7 +99,7 @@ def cell(column: str, sql_type: str) -> Cell:
     if form in {Form.INSTANT, Form.LOCAL, Form.DATE}:
         moment = f"{name}::TIMESTAMP" if form is Form.LOCAL else name
         return Cell(moment, form=form, written=f"{record_value(column, sql_type)}::VARCHAR")
-    return Cell(name, form=form)
+    return Cell(name, form=form, sql_type=sql_type)
 
 
 def is_filled(given: Cell) -> str:
@@ -145,6 +149,14 @@ def text(given: Cell) -> Value:
 def outside(moment: str) -> str:
     """Times and dates whose text, or whose instant in some zone, has no usual form."""
     return f"({moment} < '1000-01-02' OR {moment} >= '9999-12-30')"
+
+
+def rescaled(given: Cell, digits: int, decimals: int) -> str:
+    """A decimal with so many digits and decimals; NULL when that would change it."""
+    cast = f"TRY_CAST({given.sql} AS DECIMAL({digits},{decimals}))"
+    if int(given.sql_type[:-1].partition(",")[2]) <= decimals:
+        return cast
+    return f"CASE WHEN TRY_CAST({cast} AS {given.sql_type}) = {given.sql} THEN {cast} END"
 
 
 def boolean(given: Cell) -> Value:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
 from pipe import times
 from pipe.columnar import literal
-from transforms.columns_text import BLANK, Cell, Form, Value, marks, nothing, outside, there, unless_read
+from transforms.columns_text import BLANK, Cell, Form, Value, marks, nothing, outside, rescaled, there, unless_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import tzinfo
 
 _DAY = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
@@ -36,26 +36,28 @@ _PIECE = re.compile(r"%(.)|([A-Za-z ./:,_-])")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2050  # for which the offsets of a zone are looked up
 
 
-def instant(given: Cell, form: str, zone_name: str) -> Value:
-    """As `times.time_parser`: a TIMESTAMP WITH TIME ZONE."""
+def instant(given: Cell, form: str) -> Value:
+    """As `times.time_parser`: a TIMESTAMP WITH TIME ZONE, or a local time."""
     if form in _TICKS:
         return _epoch(given, _TICKS[form])
     if form != "iso":
-        return _by_pattern(given, form, lambda local: in_utc(local, zone_name))
+        read = _by_pattern(given, form)
+        return Value("NULL", read.odd, read.must, read.sql if read.sql != "NULL" else "")
     if given.form is Form.TEXT:
-        return _iso(given, zone_name)
+        return _iso(given)
     if given.form is Form.INSTANT:
         return Value(given.sql, marks(given.odd, outside(given.sql)))
     if given.form in {Form.LOCAL, Form.DATE}:
-        moment = in_utc(f"{given.sql}::TIMESTAMP", zone_name)
-        return unless_read(given, f"CASE WHEN NOT {outside(given.sql)} THEN {moment} END")
+        moment = f"CASE WHEN NOT {outside(given.sql)} THEN {given.sql}::TIMESTAMP END"
+        return Value("NULL", given.odd, there(given), moment)
     return nothing(given)
 
 
 def day(given: Cell, form: str) -> Value:
     """As `times.date_parser`: a DATE."""
     if form != "iso":
-        return _by_pattern(given, form, lambda local: f"{local}::DATE")
+        read = _by_pattern(given, form)
+        return Value(f"({read.sql})::DATE", read.odd, read.must)
     if given.form is Form.TEXT:
         start = f"left({given.sql}, 10)"
         return _dated(given, f"CASE WHEN regexp_full_match({start}, '{_DAY}') THEN TRY_CAST({start} AS DATE) END")
@@ -73,12 +75,12 @@ def in_utc(local: str, zone_name: str) -> str:
     return f"make_timestamptz({micros} - {_choice(micros, list(_offsets(zone_name)))})"
 
 
-def _iso(given: Cell, zone_name: str) -> Value:
+def _iso(given: Cell) -> Value:
     x = given.sql
     with_offset = f"regexp_full_match({x}, '{_DAY}{_CLOCK}{_OFFSET}')"
     without = f"regexp_full_match({x}, '{_DAY}({_CLOCK})?')"
-    local = in_utc(f"TRY_CAST({x} AS TIMESTAMP)", zone_name)
-    return _dated(given, f"CASE WHEN {with_offset} THEN TRY_CAST({x} AS TIMESTAMPTZ) WHEN {without} THEN {local} END")
+    read = _dated(given, f"CASE WHEN {with_offset} THEN TRY_CAST({x} AS TIMESTAMPTZ) END")
+    return replace(read, local=f"CASE WHEN {without} THEN TRY_CAST({x} AS TIMESTAMP) END")
 
 
 def _epoch(given: Cell, ticks: int) -> Value:
@@ -93,7 +95,7 @@ def _epoch(given: Cell, ticks: int) -> Value:
         shape = f"-?[0-9]{{1,{_DIGITS - decimals}}}{fraction}"
         number = f"CASE WHEN regexp_full_match({x}, '{shape}') THEN TRY_CAST({x} AS {exact}) END"
     elif given.form is Form.DECIMAL:
-        number = f"CASE WHEN TRY_CAST({x} AS {exact}) = {x} THEN TRY_CAST({x} AS {exact}) END"
+        number = rescaled(given, _DIGITS, decimals)
     elif given.form is Form.DOUBLE:
         number = f"CASE WHEN {x} = trunc({x}) AND abs({x}) < 1e11 THEN TRY_CAST({x} AS {exact}) END"
     else:
@@ -103,8 +105,8 @@ def _epoch(given: Cell, ticks: int) -> Value:
     return Value(read.sql, marks(read.odd, f"{x} = {BLANK}" if given.form is Form.TEXT else ""), read.must)
 
 
-def _by_pattern(given: Cell, form: str, become: Callable[[str], str]) -> Value:
-    """By the patterns of a format, each taken only in the one width that all readers agree on."""
+def _by_pattern(given: Cell, form: str) -> Value:
+    """A TIMESTAMP by the patterns of a format, each taken only in the one width that all readers agree on."""
     if given.form not in {Form.TEXT, Form.NUMBER, Form.INTEGER}:
         return nothing(given)
     x = f"{given.sql}::VARCHAR"
@@ -115,7 +117,7 @@ def _by_pattern(given: Cell, form: str, become: Callable[[str], str]) -> Value:
             branches.append(f"WHEN regexp_full_match({x}, {literal(shape)}) THEN try_strptime({x}, {literal(pattern)})")
     if not branches:
         return nothing(given)
-    return _dated(given, become(f"(CASE {' '.join(branches)} END)"))
+    return _dated(given, f"CASE {' '.join(branches)} END")
 
 
 def _patterns(form: str) -> tuple[str, ...]:

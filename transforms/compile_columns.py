@@ -104,13 +104,19 @@ class _Query:
         return _projected({**final, KEEP: keep, ODD: f"coalesce({odd or 'false'}, false)"}, self.text)
 
     def _convert_all(self, rules: Mapping[str, FieldRule]) -> None:
-        """Two projections: the fields as read, then with their defaults, and with marks where something is amiss."""
-        read, settled = {}, {}
+        """Projections: fields as read; local times as instants; then defaults, and marks where something is amiss."""
+        read, placed, settled = {}, {}, {}
         for name, rule in rules.items():
             value = self._field(name, rule)
             column, odd, must = (quoted(f"{part} {name}") for part in ("read", "odd", "must"))
             read[f"read {name}"] = self._typed(name, value.sql)
-            read |= {f"{part} {name}": mark for part, mark in (("odd", value.odd), ("must", value.must)) if mark}
+            parts = {"odd": value.odd, "must": value.must, "local": value.local}
+            read |= {f"{part} {name}": sql for part, sql in parts.items() if sql}
+            if value.local:
+                zone = rule.zone or self.target.source.zone
+                column = quoted(f"placed {name}")
+                utc = columns_time.in_utc(quoted(f"local {name}"), zone)
+                placed[f"placed {name}"] = f"coalesce({quoted(f'read {name}')}, {utc})"
             found = [odd] if value.odd else []
             found += [f"({must} AND {column} IS NULL)"] if value.must else []
             if rule.default is not None:
@@ -121,10 +127,12 @@ class _Query:
             if found:
                 settled[f"unsure {name}"] = marks(*found)
                 self.odd.append(quoted(f"unsure {name}"))
-            if value.sql != "NULL" or value.odd or rule.default is not None:  # else there is nothing to be had
+            if (
+                value.sql != "NULL" or value.odd or value.local or rule.default is not None
+            ):  # else there is nothing to be had
                 self.outputs[name] = quoted(f"field {name}")
-        self._project(read)
-        self._project(settled)
+        for step in (read, placed, settled):
+            self._project(step)
 
     def _project(self, columns: Mapping[str, str]) -> None:
         if columns:
@@ -149,7 +157,7 @@ class _Query:
 
     def _convert_plainly(self, kind: Kind, rule: FieldRule, cell: Cell) -> Value:
         if kind is Kind.TIMESTAMP:
-            return columns_time.instant(cell, rule.format, rule.zone or self.target.source.zone)
+            return columns_time.instant(cell, rule.format)
         if kind is Kind.DATE:
             return columns_time.day(cell, rule.format)
         return columns_text.boolean(cell) if kind is Kind.BOOLEAN else columns_text.text(cell)
@@ -245,24 +253,20 @@ def _first(cells: Sequence[Cell], values: Sequence[Value]) -> Value:
         return values[0] if values else Value("NULL")
 
     def choice(parts: Iterable[str]) -> str:
-        found = list(parts)
-        if not any(found):
+        found = [part or "NULL" for part in parts]
+        if set(found) == {"NULL"}:
             return ""
-        cases = [
-            f"WHEN {columns_text.is_filled(cell)} THEN {part or 'false'}"
-            for cell, part in zip(cells, found, strict=True)
-        ]
-        return f"CASE {' '.join(cases)} END"
+        pairs = zip(cells, found, strict=True)
+        return f"CASE {' '.join(f'WHEN {columns_text.is_filled(cell)} THEN {part}' for cell, part in pairs)} END"
 
-    return Value(
-        choice(value.sql for value in values),
-        choice(value.odd for value in values),
-        choice(value.must for value in values),
-    )
+    sql, *others = (choice(getattr(value, part) for value in values) for part in ("sql", "odd", "must", "local"))
+    return Value(sql or "NULL", *others)
 
 
 def _translated(cell: Cell, value: Value, rule: FieldRule, kind: Kind) -> Value:
     """The value, or what the rule's table says instead."""
+    if kind not in {Kind.STRING, Kind.BOOLEAN}:
+        raise NotColumnarError
     word = columns_text.lower(columns_text.text(cell))
     known = columns_text.is_in(word.sql, [key for key, _ in rule.values])
     cases = " ".join(f"WHEN {literal(key)} THEN {_literal(meant, kind)}" for key, meant in rule.values)

@@ -5,6 +5,7 @@ A thousand records at a time: what is just decoded is still in the processor's c
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from transforms.reads import Read
 
 _ROWS = 1000
+_SUSPECT = re.compile(rb"\\u(0000|[dD])")
 _SAMPLE = 500
 
 
@@ -105,16 +107,16 @@ class _Lines(Loaded):
 
     def raw(self) -> pa.Array:
         """The records' own bytes, mended where a warehouse would not take them for JSON."""
-        return pa.array([_clean(bytes(record)) for record in self._records], pa.string())
+        return pa.array([clean(bytes(record)) for record in self._records], pa.string())
 
 
-def _clean(record: bytes) -> bytes:
-    """The record, mended if it has invalid UTF-8 or may have half a surrogate pair."""
-    if b"\\ud" not in record and b"\\uD" not in record and _is_utf8(record):
+def clean(record: bytes) -> bytes:
+    """The record, mended if it has invalid UTF-8, a NUL, or what may be half a surrogate pair."""
+    if not (b"\\" in record and _SUSPECT.search(record)) and _is_utf8(record):
         return record
     try:
         return lenient.mend(record)[0]
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return b"null"  # rejected, so nobody sees it
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from pipe import batches, columnar
 from pipe.errors import SkippableError
+from pipe.mapper import UNREADABLE
 from transforms.columns_text import is_plain
-from transforms.load_lines import getter
+from transforms.load_lines import clean, getter
 from transforms.loaded import Loaded, likely_type, values_column
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class TableLoader:
             try:
                 whole = None if text is None else _decode(text)
                 values.append(get(whole) if get else whole)
-            except SkippableError:
+            except (SkippableError, InvalidOperation, *UNREADABLE):
                 odd.append(place)
                 values.append(None)
         sql_type = likely_type(values)
@@ -117,7 +118,7 @@ class _Rows(Loaded):
         return [(msgspec.Raw(record), self._position) for record in columnar.encoded(chosen, self._properties)]
 
     def raw(self) -> pa.Array:
-        return pa.array(columnar.encoded(self._table, self._properties), pa.string())
+        return pa.array(map(clean, columnar.encoded(self._table, self._properties)), pa.string())
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:

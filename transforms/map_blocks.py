@@ -40,6 +40,9 @@ _READERS: dict[Kind, Callable[[Any], Any]] = {
 """Kind of a canonical field -> what makes a column's value of its JSON value."""
 
 
+_decode_row = msgspec.json.Decoder(float_hook=float).decode  # a raw record may have numbers that no double holds
+
+
 class Outcome(Protocol):
     """Where the results of a block go."""
 
@@ -149,6 +152,7 @@ class BlockMapper:
 
     def _map_one(self, record: msgspec.Raw) -> list[bytes | None]:
         """A record by all rules, mended if need be."""
+        record = _stripped(record)
         try:
             return [map_row(record) for map_row in self._row_mappers]
         except UNREADABLE:
@@ -179,7 +183,7 @@ def _merged(
     fast: pa.Table, places: NDArray[np.int64], others: Sequence[tuple[int, bytes | None]], into: Stream
 ) -> tuple[pa.Table, NDArray[np.int64]]:
     """The rows of `fast` at `places` and the encoded others, in order: of equal keys the last wins. And all places."""
-    rows = [(place, msgspec.json.decode(row)) for place, row in others if row is not None]
+    rows = [(place, _decode_row(row)) for place, row in others if row is not None]
     if not rows:
         return (fast if len(places) == len(fast) else fast.take(pa.array(places))), places
     slow = _table([row for _, row in rows], fast.schema, into)

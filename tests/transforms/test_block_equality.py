@@ -14,16 +14,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odd_values import RULES, STREAMS, records
+from odd_values import RULES, STREAMS, records, table
 from support import Finished, run_inside
 
-from pipe import batches, lenient
+from pipe import batches, columnar, lenient
 from pipe.streams import CANONICAL, Kind
 from transforms import sources
 from transforms.map_conversions import MapConversions
 
-EXAMPLES = int(os.environ.get("BLOCK_EXAMPLES", "120"))
-ROWS = 40
+EXAMPLES = int(os.environ.get("BLOCK_EXAMPLES", "15"))
 LENIENT = {"max_reject_ratio": 1.0, "min_rejects": 1_000_000}
 SHIPPED = [(preset, rule.name) for preset in sources.shipped() for rule in sources.load(preset).streams]
 CASES = [*SHIPPED, *(("rules", stream) for stream in STREAMS)]
@@ -35,6 +34,8 @@ NAMES = {
 OPTIONS = st.fixed_dictionaries(
     {"include_raw": st.booleans(), "keep_raw": st.booleans(), "on_bad_value": st.sampled_from(["null", "reject"])}
 )
+SEEDS = st.integers(0, 2**32)
+COUNTS = st.sampled_from([1, 2, 5, 50])
 HASHES = ("reject_id", "record_hash")
 several = settings(
     max_examples=EXAMPLES,
@@ -86,7 +87,7 @@ def batch_rows(message: dict[str, Any]) -> Iterable[dict[str, Any]]:
     for uri in message["manifest"]:
         path = Path(uri.removeprefix("file://"))
         if message["encoding"]["format"] == "jsonl":
-            yield from (json.loads(line) for line in path.read_bytes().splitlines())
+            yield from (json.loads(line, parse_float=Decimal) for line in path.read_bytes().splitlines())
         else:
             yield from batches.read_table(path, "arrow", "").to_pylist()
         path.unlink()
@@ -107,8 +108,7 @@ def same(kind: Kind, value: Any) -> Any:
     if kind is Kind.TIMESTAMP:
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
     if kind is Kind.OBJECT:
-        text = value if isinstance(value, str) else json.dumps(value, default=float)
-        return json.loads(lenient.mend(text.encode())[0])
+        return json.loads(lenient.mend(value.encode())[0], parse_float=Decimal) if isinstance(value, str) else value
     if kind is Kind.DATE:
         return str(value)
     if kind is Kind.FRAGMENTS:
@@ -129,8 +129,9 @@ def test_lines(preset: str, rule: str, rules: str, tmp_path: Path) -> None:
     fields, stream = roots(preset, rules, rule), stream_name(preset, rule)
 
     @several
-    @given(given=records(fields, ROWS), options=OPTIONS)
-    def check(given: list[str], options: dict[str, Any]) -> None:
+    @given(seed=SEEDS, rows=COUNTS, options=OPTIONS)
+    def check(seed: int, rows: int, options: dict[str, Any]) -> None:
+        given = records(seed, rows, fields)
         lines = lines_of(stream, fields, [record.encode() for record in given])
         settings = config(preset, rules, tmp_path, **options)
         # A gathered record has lost its NULs already, and with them the hash it had.
@@ -138,5 +139,31 @@ def test_lines(preset: str, rule: str, rules: str, tmp_path: Path) -> None:
         one_by_one = outcome(run_inside(MapConversions, {**settings, "emit": "records"}, lines), *apart)
         in_blocks = outcome(run_inside(MapConversions, {**settings, "emit": "batches"}, lines), *apart)
         assert in_blocks == one_by_one
+
+    check()
+
+
+@pytest.mark.parametrize(("preset", "rule"), CASES)
+def test_typed_files(preset: str, rule: str, rules: str, tmp_path: Path) -> None:
+    fields = list({field.lower(): field for field in roots(preset, rules, rule)}.values())  # in a file, case is nothing
+    stream = stream_name(preset, rule)
+
+    @several
+    @given(seed=SEEDS, rows=COUNTS, options=OPTIONS, form=st.sampled_from(["parquet", "arrow"]))
+    def check(seed: int, rows: int, options: dict[str, Any], form: str) -> None:
+        given, nested = table(seed, rows, fields)
+        path = tmp_path / f"rows.{form}"
+        columnar.write(given, path, form)
+        manifest = {"stream": stream, "encoding": {"format": form}, "manifest": [path.as_uri()]}
+        batch = json.dumps({"type": "BATCH", **manifest}).encode()
+        schema, *_ = lines_of(stream, fields, [], nested)
+        properties = json.loads(schema)["schema"]["properties"]
+        records = list(batches.records(batches.BatchMessage(**manifest), properties))
+        settings = config(preset, rules, tmp_path, **{**options, "keep_raw": False})
+        one_by_one = run_inside(
+            MapConversions, {**settings, "emit": "records"}, lines_of(stream, fields, records, nested)
+        )
+        in_blocks = run_inside(MapConversions, {**settings, "emit": "batches"}, [schema, batch])
+        assert outcome(in_blocks, "position") == outcome(one_by_one, "position")
 
     check()
