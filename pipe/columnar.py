@@ -94,7 +94,7 @@ def record_value(column: str, sql_type: str, schema: Any = None) -> str:
 
 def records(path: Path, form: str, properties: Mapping[str, Any]) -> Iterator[bytes]:
     """Every record of a typed file as encoded JSON, in order."""
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         cursor = connection.execute(_as_json(connection, source(connection, [path], form), properties))
         while rows := cursor.fetchmany(READ_ROWS):
             for (text,) in rows:
@@ -112,8 +112,8 @@ def encoded(table: pa.Table, properties: Mapping[str, Any]) -> list[bytes]:
 
 @cache
 def _encoder() -> duckdb.DuckDBPyConnection:
-    """One connection for all: opening it takes longer than encoding a small table."""
-    return duckdb.connect()
+    """One connection for all: opening it takes longer than encoding a small table. One thread keeps the order."""
+    return duckdb.connect(config={"threads": 1})
 
 
 def _as_json(connection: duckdb.DuckDBPyConnection, relation: str, properties: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ first column whose text is no value of its type (or `MALFORMED`), `rounded` mark
 from __future__ import annotations
 
 import zlib
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from targets.duckdb.sources import Value
 from targets.duckdb.staged import StagedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from targets.core.spool import Batch, Part, SpoolDirectory
     from targets.duckdb.columns import Column
@@ -101,13 +102,27 @@ class Stager:
         if not parts:
             return []
         selects = " UNION ALL ".join(self._select(staged, part, number) for number, part in enumerate(parts))
-        self._connection.execute(f"INSERT INTO {staged.table} {selects}")
+        with self._in_order(any(part.format != "jsonl" for part in parts)):
+            self._connection.execute(f"INSERT INTO {staged.table} {selects}")
         found = self._connection.execute(f"SELECT part, count(*) FROM {staged.table} GROUP BY part").fetchall()
         counted = dict(found)
         for part in parts:
             if part.format == "arrow":
                 self._connection.unregister(str(part.path))  # which lets go of the mapped file
         return [counted.get(number, 0) for number in range(len(parts))]
+
+    @contextmanager
+    def _in_order(self, typed: bool) -> Iterator[None]:
+        """One thread for typed files: with two the engine now and then takes their row groups in another order."""
+        if not typed:
+            yield
+            return
+        (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchone() or (1,)
+        self._connection.execute("SET threads = 1")
+        try:
+            yield
+        finally:
+            self._connection.execute(f"SET threads = {int(threads)}")
 
     def _select(self, staged: StagedTable, part: Part, part_number: int) -> str:
         """SQL that reads one part as the rows to stage."""

@@ -92,7 +92,7 @@ def test_three_ways_one_result(tmp_path: Path, inputs: Path) -> None:
     wrapped, plain = project(tmp_path / "wrapped", inputs), project(tmp_path / "plain", inputs)
     shell = Pipeline(tmp_path / "shell", streams(inputs), SOURCES, settings={"resolve-identity": {"key": KEY}})
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(call, wrapped, GROWTHNAV, "run", "acme", "--json")
+        first = pool.submit(call, wrapped, GROWTHNAV, "run", "acme", "files", "--json")
         second = pool.submit(call, plain, MELTANO, "--environment=acme", "run", "files")
         ended = shell.run()
     code, text = second.result()

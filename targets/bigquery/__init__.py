@@ -1,0 +1,1 @@
+"""`target-bigquery`: checked on this machine by DuckDB, loaded by one job a stream, merged by one statement."""
