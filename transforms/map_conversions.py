@@ -10,11 +10,9 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
-from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from pipe import command, messages, metrics
-from pipe.blocks import BATCH_SETTINGS
 from pipe.errors import ConfigurationError, PipeError, SkippableError
 from pipe.mapper import PipeMapper, RecordHandler
 from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog
@@ -23,6 +21,7 @@ from transforms import explain, preview, sources
 from transforms.compile_columns import NotColumnarError
 from transforms.compile_rows import RowMapper, Target, compile_row
 from transforms.map_blocks import BlockMapper
+from transforms.settings import SETTINGS
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 STAGE = "map-conversions"
 Count = tuple[str, str, str]  # metric, source stream, canonical stream
 Step = tuple[RowMapper, Callable[[bytes], None], Count, Count]
-BAD_VALUE_POLICIES = ("null", "reject")
 
 
 class MapConversions(PipeMapper):
@@ -44,57 +42,7 @@ class MapConversions(PipeMapper):
     name = STAGE
     package_name = "growthnav-connectors"
     capabilities = [PluginCapabilities.ABOUT, PluginCapabilities.STRUCTURED_LOGGING]  # noqa: RUF012
-    config_jsonschema = th.PropertiesList(
-        th.Property("tenant", th.StringType, required=True, title="Tenant", description="Id of the tenant"),
-        th.Property(
-            "sources",
-            th.ArrayType(th.ObjectType(additional_properties=True)),
-            required=True,
-            title="Sources",
-            description="One entry a connection: `preset` (a shipped name or the path of a .yml file), `connector` "
-            "(its id; default: the preset's name), `zone` (of times without offset; default UTC), `currency`, and "
-            "changes to the preset: `match`, `fields`, `field_overrides` {SOURCE_FIELD: canonical_field}, `filter`, "
-            "`fragments`, `refund`; under `streams.<name>` the same for one stream of the preset",
-        ),
-        th.Property(
-            "keep_raw",
-            th.BooleanType,
-            default=False,
-            title="Keep raw streams",
-            description="Send the mapped source streams on as well",
-        ),
-        th.Property(
-            "include_raw",
-            th.BooleanType,
-            default=False,
-            title="Include raw record",
-            description="Put the source record, as it came and in clear, into the column `raw` of conversions",
-        ),
-        th.Property(
-            "on_bad_value",
-            th.StringType,
-            allowed_values=list(BAD_VALUE_POLICIES),
-            default="null",
-            title="On a bad optional value",
-            description="null: empty the field and count it; reject: the whole record goes to rejects. A bad value "
-            "in a required field always rejects the record",
-        ),
-        th.Property(
-            "max_reject_ratio",
-            th.NumberType,
-            default=MAX_RATIO,
-            title="Reject ceiling",
-            description="Share of a stream's records that may be rejected before the run fails",
-        ),
-        th.Property(
-            "min_rejects",
-            th.IntegerType,
-            default=MINIMUM,
-            title="Reject allowance",
-            description="Rejects a stream may have whatever the ratio",
-        ),
-        *BATCH_SETTINGS,
-    ).to_dict()
+    config_jsonschema = SETTINGS
 
     def __init__(self, **arguments: Any) -> None:
         """Read the sources and compile nothing yet: a stream is compiled when its SCHEMA comes."""
@@ -224,7 +172,8 @@ class MapConversions(PipeMapper):
             try:
                 map_block(block)
             except PipeError:
-                self._state = None  # it covers records that did not leave
+                self._state = None  # it may cover records that did not leave
+                self._let_go()
                 raise
 
         self.block_handlers[stream] = handle

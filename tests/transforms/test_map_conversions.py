@@ -141,7 +141,7 @@ def test_batches_in_and_out(tmp_path: Path) -> None:
     done = mapped(tmp_path, [batch, state(n=1)])
     assert [row["transaction_id"] for row in done.records("conversions")] == list("01234")
     packed = mapped(
-        tmp_path, [order(1), state(n=1), order(2), state(n=2)], batch_rows=100, batch_directory=str(tmp_path)
+        tmp_path, [order(1), state(n=1), order(2), state(n=2)], emit="batches", batch_directory=str(tmp_path)
     )
     assert [message["type"] for message in packed.messages()] == ["SCHEMA", "BATCH", "STATE"]
     assert packed.messages()[-1]["value"] == {"n": 2}
