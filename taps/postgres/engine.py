@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
+from taps.base.sql import delimited
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits
 from taps.postgres import types
 
@@ -41,8 +42,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'inf
 ORDER BY 1
 """
 _NUMBER = "coalesce({}, false)::int::bigint"
-_BLOCK = 1 << 22
 _DAY = 86_400
+_EASTMOST = "Pacific/Kiritimati"
 START = ":start"
 _SSL = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
@@ -173,8 +174,11 @@ class PostgresEngine:
         return sql.replace("%", "%%")
 
     def now(self, column: Column) -> str:
-        """SQL for this moment, as a value of a column that holds times."""
-        return f"now()::{column.cast}"
+        """SQL for this moment as a value of the column; in the eastmost zone if theirs is unknown."""
+        if column.cast.startswith("timestamp") and column.cast.endswith("with time zone"):
+            return f"now()::{column.cast}"
+        zone = (column.zone or _EASTMOST).replace("'", "''")
+        return f"(now() AT TIME ZONE '{zone}')::{column.cast}"
 
     def place(self, column: Column) -> str:
         """SQL for a parameter that is the text of one of the column's values."""
@@ -196,13 +200,13 @@ class PostgresEngine:
         return Condition(f"({names}) {operator} ({places})", tuple(position))
 
     def ordering(self, name: str, columns: Sequence[Column]) -> Column:
-        """A column that orders rows by the first of `columns` that is not NULL."""
+        """A column that orders rows by the first of `columns` that is not NULL, read as text."""
         first = columns[0]
-        if len(columns) == 1 and not first.shifted:
-            return first
-        expression = f"coalesce({', '.join(f'{each.raw}::{first.cast}' for each in columns)})"
+        raw = f"coalesce({', '.join(f'{each.raw}::{first.cast}' for each in columns)})" if columns[1:] else first.raw
         nullable = all(column.nullable for column in columns)
-        return types.column(name, expression, first.cast, zone=None, nullable=nullable)
+        return replace(
+            first, name=name, sql=self.text(first, raw), type=pa.string(), bad=None, raw=raw, nullable=nullable
+        )
 
     def unreadable(self) -> list[str]:
         """Tables this user can see and not read."""
@@ -215,7 +219,6 @@ class PostgresEngine:
 
     def read(self, read: Read, chunk_rows: int) -> Iterator[pa.Table]:
         """The rows by COPY, parsed as they come."""
-        names = [column.name for column in read.columns]
         bad = [column.bad for column in read.columns if column.bad]
         selects = [f"{column.sql} AS {self.quote(column.name)}" for column in read.columns]
         if bad:
@@ -226,85 +229,18 @@ class PostgresEngine:
             f"WHERE {' AND '.join(read.conditions) or 'true'}"
             f"{f' ORDER BY {order}' if order else ''}{f' LIMIT {read.limit}' if read.limit else ''}"
         )
-        kinds = {column.name: column.type for column in read.columns} | ({BAD: pa.int64()} if bad else {})
         if self._connection is None:
             raise AssertionError("connect first")
         # COPY takes no parameters: they are written into the statement as literals.
         select = psycopg.ClientCursor(self._connection).mogrify(select.encode(), read.parameters)
         statement = f"COPY ({select}) TO STDOUT (FORMAT csv)"
         with self._cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            yield from _chunks(_Lines(copy), [*names, *([BAD] if bad else [])], kinds, chunk_rows)
+            yield from delimited.tables(map(bytes, copy), read.columns, chunk_rows, numbers=True)
 
     def _cursor(self) -> psycopg.Cursor[Any]:
         if self._connection is None:
             raise AssertionError("connect first")
         return self._connection.cursor()
-
-
-class _Lines:
-    """What COPY sends, as a file to read from."""
-
-    closed = False
-
-    def __init__(self, copy: psycopg.Copy) -> None:
-        self._copy = copy
-        self._rest = b""
-
-    def read(self, size: int = _BLOCK) -> bytes:
-        parts, length = [self._rest], len(self._rest)
-        while length < size and (data := self._copy.read()):
-            parts.append(bytes(data))
-            length += len(data)
-        found = b"".join(parts)
-        self._rest = found[size:]
-        return found[:size]
-
-    def push_back(self, data: bytes) -> None:
-        self._rest = data + self._rest
-
-    def readable(self) -> bool:
-        return True
-
-
-def _chunks(lines: _Lines, names: list[str], kinds: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.Table]:
-    """Tables of `rows` rows; the last may have fewer."""
-    first = lines.read(1)
-    if not first:
-        return
-    lines.push_back(first)
-    reader = pa_csv.open_csv(
-        lines,
-        read_options=pa_csv.ReadOptions(column_names=names, block_size=_BLOCK, use_threads=False),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-        convert_options=pa_csv.ConvertOptions(
-            column_types={name: _carrier(kind) for name, kind in kinds.items()},
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            true_values=["t"],
-            false_values=["f"],
-        ),
-    )
-    schema = pa.schema(list(kinds.items()))
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for batch in reader:
-        waiting.append(batch)
-        count += batch.num_rows
-        while count >= rows:
-            table = pa.Table.from_batches(waiting)
-            yield table.slice(0, rows).cast(schema)
-            rest = table.slice(rows)
-            waiting, count = rest.to_batches(), rest.num_rows
-    if count:
-        yield pa.Table.from_batches(waiting).cast(schema)
-
-
-def _carrier(kind: pa.DataType) -> pa.DataType:
-    """What a value of the type is parsed as."""
-    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        return pa.int64()
-    return pa.int32() if pa.types.is_date(kind) else kind
 
 
 def _unreachable(text: str, stream: str | None) -> CredentialsError | ConfigurationError | RetriableError:

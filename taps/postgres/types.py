@@ -88,11 +88,7 @@ def _instant(quoted: str) -> dict[str, Any]:
 
 def _local_time(quoted: str, zone: str | None) -> dict[str, Any]:
     made = _instant(quoted)
-    if zone is None:
-        return {**made, "type": pa.timestamp("us")}
-    name = zone.replace("'", "''")
-    sql = f"CASE WHEN NOT ({made['bad']}) THEN {_MICROSECONDS.format(f'''({quoted} AT TIME ZONE '{name}')''')} END"
-    return {**made, "sql": sql, "shifted": True}
+    return {**made, "zone": zone} if zone else {**made, "type": pa.timestamp("us")}
 
 
 def _date(quoted: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def server() -> Iterator[str]:
         if account:
             shutil.chown(home, account)
         home.chmod(0o700)
-        data, port = home / "data", _free_port()
+        data, port = home / "data", free_port()
         _call(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", user=account)
         options = f"-p {port} -k {home} -h 127.0.0.1 -c wal_level=logical -c fsync=off -c max_wal_size=2GB"
         _call(binaries / "pg_ctl", "-D", data, "-l", home / "log", "-o", options, "-w", "start", user=account)
@@ -72,7 +72,8 @@ def _account() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

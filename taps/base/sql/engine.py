@@ -42,8 +42,8 @@ class Column:
     raw: str = ""
     """Expression for its bare value, by which rows are ordered and compared; with its table's name, so that nothing
     takes it for the selected expression of that name."""
-    shifted: bool = False
-    """Its values are sent otherwise than they are stored: as UTC, by a zone from the settings."""
+    zone: str | None = None
+    """IANA zone of the wall clock its times are stored by, from the settings; `read` sends them in UTC."""
     seekable: bool = True
     """A row can be found again by the value's text."""
 
@@ -143,9 +143,8 @@ class Engine(Protocol):
         """
 
     def ordering(self, name: str, columns: Sequence[Column]) -> Column:
-        """A column of that name which orders rows: the first of `columns` that is not NULL, times as they are stored.
-
-        A single column whose values are sent as they are stored comes back as it is.
+        """A column of that name which orders rows: the first of `columns` that is not NULL, read as text, just as it is
+        stored (`replace(first, name=name, sql=text, type=pa.string(), bad=None, raw=..., nullable=...)`).
         """
 
     def unreadable(self) -> list[str]:

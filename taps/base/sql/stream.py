@@ -116,7 +116,7 @@ class SQLStream(TableStream):
             mark = self._mark = Bookmark(key.name)
         first = mark.value is None
         stands_in = [self._column(name, "coalesce") for name in self._options.coalesce]
-        by = engine.ordering(f"{HIDDEN}by", [key, *stands_in])
+        by = engine.ordering(f"{HIDDEN}by", [key, *stands_in]) if stands_in or key.zone else key
         keys = self._positions()
         after = mark.key_position if keys and mark.key_position and len(mark.key_position) == len(keys) else None
         mark.key_position = after
@@ -156,6 +156,8 @@ class SQLStream(TableStream):
         expected, before = None if position else self._count(source, bounds), self._taken
 
         def moved(at: Sequence[str | None]) -> None:
+            if at[0] is None:  # a value without a form here, such as -infinity: they come first
+                return
             mark.replication_key_value = at[0]
             mark.key_position = [str(text) for text in at[1:]] or None
 
@@ -274,7 +276,10 @@ class SQLStream(TableStream):
     def _positions(self) -> list[Column]:
         """The keys as columns by which a row is found again; none if that is not sure."""
         ordering = self._tap.engine.ordering
-        keys = [ordering(f"{HIDDEN}{number}", [column]) for number, column in enumerate(self._keys)]
+        keys = [
+            ordering(f"{HIDDEN}{number}", [column]) if column.zone or column.bad else column
+            for number, column in enumerate(self._keys)
+        ]
         return keys if all(column.seekable and not column.nullable for column in keys) else []
 
     def _left(self) -> int | None:
