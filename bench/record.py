@@ -28,16 +28,18 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".growthnav" / "bench"
 BIN = Path(sys.executable).parent
 STAGES = ("tap-csv", "map-conversions", "resolve-identity", "target-duckdb")
-BATCH_ROWS = 10_000  # as in meltano.yml
+BATCH_ROWS = 100_000  # as in meltano.yml
 OVERRIDES = {"purchase_id": "transaction_id", "purchased_at": "timestamp", "amount": "value"}
 
 
 def our_configs(data: Path, home: Path) -> dict[str, dict[str, Any]]:
     """Config of our four executables."""
     streams = [{"stream": "purchases", "path": str(data), "key_properties": ["purchase_id"]}]
-    batches = {"batch_rows": BATCH_ROWS, "batch_directory": str(home / "batches")}
+    folder = str(home / "batches")
+    batches = {"emit": "batches", "batch_directory": folder}
+    files = {"batch_config": {"batch_size": BATCH_ROWS, "storage": {"root": folder}}}
     return {
-        "tap-csv": {"streams": streams, "add_metadata_columns": False, **batches},
+        "tap-csv": {"streams": streams, "add_metadata_columns": False, **files},
         "map-conversions": {"tenant": "bench", "sources": [{"preset": "pos", "field_overrides": OVERRIDES}], **batches},
         "resolve-identity": {"tenant": "bench", "store": str(home / "identity.duckdb"), **batches},
         "target-duckdb": {"filepath": str(home / "ours.duckdb"), "schema": "growthnav_bench"},
@@ -102,8 +104,8 @@ def mapper_alone(data: Path) -> Cost:
     """map-conversions reading a file of RECORD messages."""
     home = fresh("mapper")
     configs = our_configs(data, home)
-    for name in ("tap-csv", "map-conversions"):
-        configs[name].pop("batch_rows")
+    configs["tap-csv"].pop("batch_config")
+    configs["map-conversions"].pop("emit")
     paths = files(configs, home)
     lines = home / "records.singer"
     measure.pipe([[str(BIN / "tap-csv"), "--config", paths["tap-csv"]]], home / "tap.txt", sink=lines)
