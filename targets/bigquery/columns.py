@@ -149,7 +149,9 @@ class BigQueryColumn(Column):
 
     def field(self) -> SchemaField:
         """The column as a table declares it."""
-        return SchemaField(self.name, self.table_type, description=description(self.origin.name, self.name))
+        if text := description(self.origin.name, self.name):
+            return SchemaField(self.name, self.table_type, description=text)
+        return SchemaField(self.name, self.table_type)
 
 
 def plan(schema: StreamSchema, live: Sequence[SchemaField]) -> list[BigQueryColumn]:

@@ -7,17 +7,16 @@ import os
 import selectors
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import pytest
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
-
 from servers.bigquery_venv import MissingServerError, environment
 
 REQUIREMENTS = ("bqemulator==1.4.0", "duckdb==2.0.0", "numpy<3")
@@ -61,15 +60,24 @@ def server() -> Iterator[Emulator]:
         MissingServerError: it cannot be installed or does not start; the text says why.
     """
     python = environment("bigquery", *REQUIREMENTS)
-    with tempfile.TemporaryFile() as log:
-        with subprocess.Popen(
-            [str(python), "-I", str(LAUNCHER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-        ) as process:
-            try:
-                where = json.loads(_first_line(process, log))
-                yield Emulator(where["rest"], where["grpc"], process)
-            finally:
-                process.kill()
+    answer, ours = os.pipe()
+    with (
+        os.fdopen(answer, "rb") as pipe,
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [str(python), "-I", str(LAUNCHER), str(ours)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=[ours],
+        ) as process,
+    ):
+        os.close(ours)
+        try:
+            where = json.loads(_answer(pipe, log))
+            yield Emulator(where["rest"], where["grpc"], process)
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -87,12 +95,10 @@ def server_or_skip() -> Iterator[Emulator]:
         manager.__exit__(None, None, None)
 
 
-def _first_line(process: subprocess.Popen[bytes], log: IO[bytes]) -> bytes:
-    output = cast(IO[bytes], process.stdout)
+def _answer(pipe: IO[bytes], log: IO[bytes]) -> bytes:
     with selectors.DefaultSelector() as selector:
-        selector.register(output, selectors.EVENT_READ)
-        ready: Sequence[Any] = selector.select(START_SECONDS)
-    line = output.readline() if ready else b""
+        selector.register(pipe, selectors.EVENT_READ)
+        line = pipe.read() if selector.select(START_SECONDS) else b""
     if not line:
         log.seek(0)
         raise MissingServerError(f"bqemulator does not start: {log.read().decode().strip()[-400:]}")

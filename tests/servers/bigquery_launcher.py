@@ -1,7 +1,7 @@
 """Starts bqemulator so that it works without network and does what the real service does where tests look.
 
-Run by the Python of the emulator's own environment. Prints one line of JSON with its ports once it answers, and ends
-when its standard input does. Patched, because 1.4.0 as it comes...
+Run by the Python of the emulator's own environment with the number of a descriptor, into which it writes its addresses
+as JSON once it answers. It ends when its standard input does. Patched, because 1.4.0 as it comes...
 
 - wants DuckDB's `spatial` extension, which has to be downloaded (GEOGRAPHY is lost);
 - does not unpack gzip uploads, and refuses the content type that the Python client sends with small ones;
@@ -27,10 +27,6 @@ import tempfile
 import threading
 from pathlib import Path
 from typing import Any
-
-os.environ["BQEMU_ENABLE_FORMAT_EXTENSIONS"] = "false"
-answer = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # the emulator writes its log to standard output
 
 from bqemulator.api.routes import jobs, tabledata, upload
 from bqemulator.catalog.memory_repository import MemoryCatalogRepository
@@ -77,13 +73,14 @@ def _translate_better() -> None:
     update = re.compile(r"(\bUPDATE\s+SET\s)(.*?)(?=\bWHEN\b|$)", re.IGNORECASE | re.DOTALL)
     qualifier = re.compile(r"(^|,)\s*`?\w+`?\.(`[^`]+`|\w+)\s*=")
 
+    numeric = re.compile(r"\bDECIMAL\b(?!\s*\()")
+
     def plain(self: Any, sql: str, **more: Any) -> Any:
         if sql.lstrip().upper().startswith("MERGE"):
             sql = update.sub(lambda found: found[1] + qualifier.sub(r"\1 \2 =", found[2]), sql)
         result = translate(self, sql, **more)
         if isinstance(result, Ok):
-            exact = result.value.replace("DECIMAL(18, 3)", "DECIMAL(38, 9)").replace("DECIMAL(38, 5)", BIGNUMERIC)
-            result = Ok(exact)
+            result = Ok(numeric.sub("DECIMAL(38, 9)", result.value).replace("DECIMAL(38, 5)", BIGNUMERIC))
         return result
 
     SQLTranslator.translate = plain
@@ -146,7 +143,9 @@ def _narrow_bignumeric() -> None:
 
 def _alter_both() -> None:
     update, sync = MemoryCatalogRepository.update_table, executor.sync_created_table
-    change = re.compile(r"ALTER\s+TABLE\s+(\S+)\s+ALTER\s+COLUMN\s+`?(\w+)`?\s+SET\s+DATA\s+TYPE\s+(\w+)", re.IGNORECASE)
+    change = re.compile(
+        r"ALTER\s+TABLE\s+(\S+)\s+ALTER\s+COLUMN\s+`?(\w+)`?\s+SET\s+DATA\s+TYPE\s+(\w+)", re.IGNORECASE
+    )
 
     def updated(self: Any, table: Any) -> Any:
         place = (table.project_id, table.dataset_id, table.table_id)
@@ -200,11 +199,17 @@ async def main() -> None:
         patch()
     with tempfile.TemporaryDirectory(prefix="bigquery-uploads-") as uploads:
         settings = Settings(
-            rest_port=0, grpc_port=0, log_level=LogLevel.ERROR, upload_staging_dir=Path(uploads), metrics_enabled=False
+            rest_port=0,
+            grpc_port=0,
+            log_level=LogLevel.ERROR,
+            upload_staging_dir=Path(uploads),
+            metrics_enabled=False,
+            enable_format_extensions=False,
         )
         server = EmulatorServer(settings)
         await server.start()
-        print(json.dumps({"rest": server.rest_url, "grpc": server.grpc_endpoint}), file=answer, flush=True)
+        with os.fdopen(int(sys.argv[1]), "w") as answer:
+            json.dump({"rest": server.rest_url, "grpc": server.grpc_endpoint}, answer)
         await asyncio.Event().wait()
 
 
