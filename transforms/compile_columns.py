@@ -13,26 +13,22 @@ from pipe.columnar import literal, quoted
 from pipe.keys import KEY_LENGTH, SEPARATOR
 from pipe.streams import CONVERSIONS, Kind
 from transforms import columns_money, columns_text, columns_time
+from transforms.columns_rules import FRAGMENTS, currency_code, first_filled, fragment, literal_of, translated
 from transforms.columns_text import Cell, Value, marks
 from transforms.compile_rows import MONEY, canonical
 from transforms.reads import Joined, Read, SourceFields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from transforms.compile_rows import Target
     from transforms.rules import Candidate, Condition, FieldRule
-
-
-class NotColumnarError(Exception):
-    """The rule has something that only the row mapper can do."""
 
 
 KEEP, ODD = "#keep", "#odd"
 """Columns of the query's result beside the canonical ones: no filter leaves the row out; SQL cannot tell."""
 
 _REFUND = "refund_amount"
-_FRAGMENTS = "STRUCT(type VARCHAR, value VARCHAR, source_system VARCHAR, confidence DOUBLE)[]"
 
 
 class ColumnMapper:
@@ -143,7 +139,7 @@ class _Query:
         if rule.constant is not None and name != _REFUND:
             return Value(self._constant(name, rule))
         found = self._found(rule.candidates)
-        return _first(found, [self._convert(name, rule, cell) for cell in found])
+        return first_filled(found, [self._convert(name, rule, cell) for cell in found])
 
     def _convert(self, name: str, rule: FieldRule, cell: Cell) -> Value:
         kind = self.kinds[name]
@@ -152,8 +148,8 @@ class _Query:
             return columns_money.amount(cell, rule.unit, rule.number_format, currency)
         value = self._convert_plainly(kind, rule, cell)
         if rule.values:
-            value = _translated(cell, value, rule, kind)
-        return _currency(value) if name == "currency" else value
+            value = translated(cell, value, rule, kind)
+        return currency_code(value) if name == "currency" else value
 
     def _convert_plainly(self, kind: Kind, rule: FieldRule, cell: Cell) -> Value:
         if kind is Kind.TIMESTAMP:
@@ -200,21 +196,22 @@ class _Query:
 
     def _fragments(self) -> str:
         """The list of fragments. A profile's own id always identifies it, within its connector."""
+        connector = self.target.source.connector
         profile = self.rule.into is not CONVERSIONS
-        found = [_fragment("customer_id", self.outputs["source_record_id"], self.target, 1.0)] if profile else []
+        found = [fragment("customer_id", self.outputs["source_record_id"], connector, 1.0)] if profile else []
         read = {}
         for number, rule in enumerate(self.rule.fragments):
             cells = self._found(rule.candidates)
             if not cells or (profile and rule.type == "customer_id"):
                 continue
-            value = _first(cells, [columns_text.text(cell) for cell in cells])
+            value = first_filled(cells, [columns_text.text(cell) for cell in cells])
             read[f"fragment {number}"] = value.sql
             if odd := value.all_odd():
                 read[f"odd fragment {number}"] = odd
                 self.odd.append(quoted(f"odd fragment {number}"))
-            found.append(_fragment(rule.type, quoted(f"fragment {number}"), self.target, rule.confidence))
+            found.append(fragment(rule.type, quoted(f"fragment {number}"), connector, rule.confidence))
         self._project(read)
-        return f"list_filter([{', '.join(found)}]::{_FRAGMENTS}, lambda x: x.value IS NOT NULL)"
+        return f"list_filter([{', '.join(found)}]::{FRAGMENTS}, lambda x: x.value IS NOT NULL)"
 
     def _test(self, condition: Condition) -> Value:
         """A filter, never NULL."""
@@ -244,60 +241,7 @@ class _Query:
     def _constant(self, name: str, rule: FieldRule) -> str:
         kind = self.kinds[name]
         value = canonical(name, kind, rule, self.target.source.zone)
-        return f"{_literal(value, kind)}::{kind.value.duckdb}"
-
-
-def _first(cells: Sequence[Cell], values: Sequence[Value]) -> Value:
-    """The value of the first cell that is neither null nor empty."""
-    if len(values) <= 1:
-        return values[0] if values else Value("NULL")
-
-    def choice(parts: Iterable[str]) -> str:
-        found = [part or "NULL" for part in parts]
-        if set(found) == {"NULL"}:
-            return ""
-        pairs = zip(cells, found, strict=True)
-        return f"CASE {' '.join(f'WHEN {columns_text.is_filled(cell)} THEN {part}' for cell, part in pairs)} END"
-
-    sql, *others = (choice(getattr(value, part) for value in values) for part in ("sql", "odd", "must", "local"))
-    return Value(sql or "NULL", *others)
-
-
-def _translated(cell: Cell, value: Value, rule: FieldRule, kind: Kind) -> Value:
-    """The value, or what the rule's table says instead."""
-    if kind not in {Kind.STRING, Kind.BOOLEAN}:
-        raise NotColumnarError
-    word = columns_text.lower(columns_text.text(cell))
-    known = columns_text.is_in(word.sql, [key for key, _ in rule.values])
-    cases = " ".join(f"WHEN {literal(key)} THEN {_literal(meant, kind)}" for key, meant in rule.values)
-    must = marks(word.must, f"(NOT ({known}) AND ({value.must}))" if value.must else "")
-    return Value(f"CASE {word.sql} {cases} ELSE {value.sql} END", marks(word.odd, value.odd), must)
-
-
-def _currency(value: Value) -> Value:
-    code = value.sql
-    read = f"CASE WHEN regexp_full_match({code}, '[A-Za-z]{{3}}') THEN upper({code}) END"
-    return Value(read, value.odd, marks(value.must, f"{code} IS NOT NULL"))
-
-
-def _fragment(kind: str, value: str, target: Target, confidence: float) -> str:
-    source = literal(target.source.connector)
-    return f"{{type: {literal(kind)}, value: {value}, source_system: {source}, confidence: {confidence!r}::DOUBLE}}"
-
-
-def _literal(value: Any, kind: Kind) -> str:
-    """A canonical constant.
-
-    Raises:
-        NotColumnarError: its type is not that of the field.
-    """
-    if value is None:
-        return "NULL"
-    if kind is Kind.BOOLEAN and isinstance(value, bool):
-        return str(value).lower()
-    if kind is not Kind.BOOLEAN and isinstance(value, str):
-        return literal(value)
-    raise NotColumnarError
+        return f"{literal_of(value, kind)}::{kind.value.duckdb}"
 
 
 def _projected(columns: Mapping[str, str], source: str) -> str:

@@ -15,7 +15,8 @@ from pipe import columnar, lenient
 from pipe.errors import PipeError, SkippableError
 from pipe.mapper import UNREADABLE
 from pipe.streams import Kind
-from transforms.compile_columns import KEEP, ODD, ColumnMapper, NotColumnarError
+from transforms.columns_rules import NotColumnarError
+from transforms.compile_columns import KEEP, ODD, ColumnMapper
 from transforms.load_lines import LineLoader
 from transforms.load_tables import TableLoader, tables
 

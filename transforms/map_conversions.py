@@ -18,7 +18,7 @@ from pipe.mapper import PipeMapper, RecordHandler
 from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog
 from pipe.streams import CANONICAL, REJECTS
 from transforms import explain, preview, sources
-from transforms.compile_columns import NotColumnarError
+from transforms.columns_rules import NotColumnarError
 from transforms.compile_rows import RowMapper, Target, compile_row
 from transforms.map_blocks import BlockMapper
 from transforms.settings import SETTINGS
@@ -232,6 +232,10 @@ class MapConversions(PipeMapper):
                 remedy="Give each source a 'match' with the names of its own streams",
             )
         return next(iter(found.values()), [])
+
+    def is_mapped(self, stream: str) -> bool:
+        """Whether its SCHEMA has come, and a source matches it."""
+        return stream in self._steps
 
     def map_once(self, stream: str, record: msgspec.Raw) -> list[tuple[str, bytes | None]]:
         """What a record becomes, by canonical stream, without counting or sending it."""

@@ -22,13 +22,14 @@ _WIDTH = 28
 class Mapper(Protocol):
     """What a preview needs of the mapper."""
 
-    handlers: dict[str, Any]
-
     def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
         """Prepare for a stream."""
 
     def source_fields(self, stream: str) -> set[str]:
         """Source fields (lower case) that are read."""
+
+    def is_mapped(self, stream: str) -> bool:
+        """Whether its SCHEMA has come, and a source matches it."""
 
     def map_once(self, stream: str, record: msgspec.Raw) -> list[tuple[str, bytes | None]]:
         """What a record becomes, by canonical stream."""
@@ -44,7 +45,7 @@ def run(mapper: Mapper, rows: int, source: IO[Any]) -> None:
             envelope, clean = messages.decode(line, position)
             if envelope.type == "SCHEMA":
                 mapper.on_schema(messages.decode_schema(clean, position), line)
-            elif envelope.type == "RECORD" and envelope.stream in mapper.handlers and shown[envelope.stream] < rows:
+            elif envelope.type == "RECORD" and mapper.is_mapped(envelope.stream) and shown[envelope.stream] < rows:
                 shown[envelope.stream] += 1
                 _show(mapper, envelope, shown[envelope.stream])
     if not shown:

@@ -198,9 +198,10 @@ def test_check_explains(tmp_path: Path) -> None:
     assert missing.code == ConfigurationError.exit_code
 
 
-def test_preview_masks_what_is_personal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("emit", ["records", "batches"])
+def test_preview_masks_what_is_personal(tmp_path: Path, emit: str) -> None:
     rows = [order("A-17", customer_email="ada@mail.example", customer_phone="+1 212 555 7890"), order("x", total="bad")]
-    done = mapped(tmp_path, [*rows, order(3)], "--preview", "2")
+    done = mapped(tmp_path, [*rows, order(3)], "--preview", "2", emit=emit, batch_directory=str(tmp_path))
     text = b"\n".join(done.lines).decode()
     assert "ada" not in text
     assert "7890" not in text
