@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
@@ -31,7 +32,6 @@ from pipe.streams import CANONICAL, CONVERSIONS, CUSTOMER_PROFILES, IDENTITY_MAP
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from pipe.streams import Stream
@@ -57,6 +57,7 @@ class ResolveIdentity(PipeMapper):
     def __init__(self, **arguments: Any) -> None:
         """Take hold of the tenant's store and read it."""
         super().__init__(**arguments)
+        pa.set_memory_pool(pa.system_memory_pool())  # gives back what a block needed; the default one keeps it
         self._open = ExitStack()
         with ExitStack() as opening:  # what is open is closed again when the rest fails
             self._start(self.settings, opening)

@@ -110,7 +110,7 @@ def connect(path: Path, tenant: str, key_id: str) -> duckdb.DuckDBPyConnection:
             f"temp_directory = {literal(str(path.with_name(path.name + '.tmp')))}",
             "autoinstall_known_extensions = false",
             "python_enable_replacements = false",
-            "preserve_insertion_order = true",
+            "threads = 1",  # the steps beside this one are as busy, and each thread has buffers of its own
             "checkpoint_threshold = '64MB'",
         ):
             db.execute(f"SET {setting}")

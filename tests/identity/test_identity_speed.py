@@ -11,7 +11,7 @@ import pytest
 from bench import identity_records
 
 RECORDS = 1_000_000
-PER_CPU_SECOND, MEGABYTES = 40_000, 600
+PER_CPU_SECOND, MEGABYTES = 40_000, 450
 START = """
 import sys
 from pathlib import Path
