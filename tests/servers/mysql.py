@@ -46,12 +46,13 @@ def server() -> Iterator[str]:
         port = free_port()
         options = ["--bind-address=127.0.0.1", f"--socket={home}/s", f"--pid-file={home}/pid", "--log-bin=bin"]
         options += ["--binlog-format=ROW", "--server-id=1", "--innodb-flush-log-at-trx-commit=0", f"--user={who}"]
-        process = subprocess.Popen(
-            [daemon, "--no-defaults", f"--datadir={data}", f"--port={port}", *options],
-            stdout=subprocess.DEVNULL,
-            stderr=(home / "log").open("wb"),
-            cwd="/",
-        )
+        with (home / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [daemon, "--no-defaults", f"--datadir={data}", f"--port={port}", *options],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd="/",
+            )
         try:
             url = f"mysql://root@127.0.0.1:{port}/shop"
             _wait(port, process, home / "log")

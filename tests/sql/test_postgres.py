@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from servers.postgres import execute
+from sql_runs import unpacked, with_state
 from support import Finished, run
-
-from pipe import batches
 
 Tap = Callable[..., Finished]
 
@@ -34,22 +33,6 @@ def tap(postgres_url: str, schema: str, tmp_path: Path) -> Tap:
         return run("tap-postgres", {"url": postgres_url, "schemas": [schema], **settings}, [], tmp_path, *more)
 
     return call
-
-
-def unpacked(done: Finished, stream: str) -> list[dict[str, Any]]:
-    """The records of a stream, those of its batch files too."""
-    (schema,) = done.messages("SCHEMA", stream)[:1]
-    found = done.records(stream)
-    for message in done.messages("BATCH", stream):
-        given = batches.decode(json.dumps(message).encode(), 1)
-        found += map(json.loads, batches.records(given, schema["schema"]["properties"]))
-    return found
-
-
-def with_state(tmp_path: Path, value: Any) -> tuple[str, str]:
-    path = tmp_path / f"state-{uuid.uuid4().hex}.json"
-    path.write_text(json.dumps(value))
-    return "--state", str(path)
 
 
 ODD = """

@@ -69,12 +69,16 @@ def in_utc(values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
 
 
 def _typed(table: pa.Table, columns: Sequence[Column], kinds: dict[str, pa.DataType]) -> pa.Table:
-    zones = {column.name: column.zone for column in columns if column.zone}
-    arrays = [
-        in_utc(values.cast(pa.timestamp("us")), zones[name]) if name in zones else values.cast(kinds[name])
-        for name, values in zip(table.column_names, table.columns, strict=True)
-    ]
-    return pa.table(arrays, schema=pa.schema(list(kinds.items())))
+    zones = {column.name: column.zone for column in columns if column.zone and pa.types.is_timestamp(column.type)}
+    arrays = {}
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        if name in zones:
+            arrays[name] = in_utc(values.cast(pa.timestamp("us")), zones[name])
+        elif values.type == pa.float32():  # 19.99 stays that, not the nearest 32-bit fraction in 64 bits
+            arrays[name] = values.cast(pa.string()).cast(pa.float64())
+        else:
+            arrays[name] = values.cast(kinds[name])
+    return pa.table(arrays)
 
 
 def _carrier(kind: pa.DataType, *, numbers: bool) -> pa.DataType:

@@ -132,7 +132,7 @@ def contradictions(config: Mapping[str, Any]) -> list[str]:
     for zone in _zones(config):
         try:
             ZoneInfo(zone)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             found.append("source_timezone must be an IANA name such as America/Chicago")
     return found
 

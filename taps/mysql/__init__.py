@@ -1,0 +1,1 @@
+"""tap-mysql: MySQL and MariaDB."""
