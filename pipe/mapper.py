@@ -293,8 +293,12 @@ class PipeMapper(StrictSettings, InlineMapper):
     def _close_batches(self) -> None:
         """Work on gathered records, write pending ones to batch files, then the STATE that covers them."""
         gathered, self._gathered = self._gathered, {}
-        for stream, block in gathered.items():
-            self.block_handlers[stream](block)
+        try:
+            for stream, block in gathered.items():
+                self.block_handlers[stream](block)
+        except PipeError:
+            self._state = None  # it covers records that came to nothing
+            raise
         for stream, rows in self._pending.items():
             if rows:
                 self.send(self.outbox.write(stream, rows))
