@@ -19,9 +19,11 @@ from transforms import explain, sources
 ROOT = Path(__file__).parent.parent
 PLUGINS = {
     "tap-csv": ("taps.csv.tap", "TapCSV"),
+    "tap-mysql": ("taps.mysql.tap", "TapMySQL"),
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
     "map-conversions": ("transforms.map_conversions", "MapConversions"),
     "resolve-identity": ("identity.resolve", "ResolveIdentity"),
+    "target-bigquery": ("targets.bigquery.target", "TargetBigQuery"),
     "target-duckdb": ("targets.duckdb.target", "TargetDuckDB"),
 }
 _BLOCK = re.compile(r"<!-- begin (?P<name>[\w: -]+) -->\n(?P<body>.*?)<!-- end -->", re.DOTALL)
