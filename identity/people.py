@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from identity.fragments import KINDS
 from identity.links import CUSTOMER, RECORD_KIND
-from identity.store import Merge
+from identity.store import STORED_HASH, Merge
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class People:
         self.has_records = store.has_records()
         self.minted = 0
         self.merged = 0
-        store.db.execute("CREATE TEMP TABLE told (hash VARCHAR)")
+        store.db.execute("CREATE TEMP TABLE told (known UUID)")
         self.tick()
 
     @property
@@ -124,7 +124,7 @@ class People:
             return found
         with self._store.guard():
             self._store.db.register("met", found)
-            fresh = fetch(self._store.db, "SELECT * FROM met ANTI JOIN told USING (hash)")
+            fresh = fetch(self._store.db, f"SELECT * FROM met ANTI JOIN told ON known = {STORED_HASH}")  # noqa: S608  ours
             self._store.db.unregister("met")
         return fresh
 
@@ -144,7 +144,7 @@ class People:
         if len(linked):
             with self._store.guard():
                 self._store.db.register("news", linked)
-                self._store.db.execute("INSERT INTO told SELECT hash FROM news")
+                self._store.db.execute(f"INSERT INTO told SELECT {STORED_HASH} FROM news")  # noqa: S608  ours
                 self._store.db.unregister("news")
         self._lineage.linked(linked)
         news = [*(retired - self._told), *(merge.retired for merge in merges)]

@@ -14,7 +14,7 @@ from identity.hashing import DIGITS
 from pipe.columnar import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from identity.fragments import Normaliser
 
@@ -25,7 +25,7 @@ _PHONE_FORM: Final = "right(translate(value, '+ .()-', ''), 10)"
 _FINGERPRINT: Final = "[0-9A-Za-z_-]*[A-WYZa-wyz][0-9A-Za-z_-]*"
 _HEXADECIMAL: Final = "[0-9A-Fa-f]+"
 _ZEROS: Final = "[0 ._:-]*"
-_SHORTEST, _LONGEST_DOMAIN = 8, 253
+_SHORTEST, _SHORTEST_DOMAIN, _LONGEST_DOMAIN = 8, 3, 253
 _IDS: Final = ("loyalty_id", "device_id", "cookie_id", CUSTOMER_ID)
 
 
@@ -47,8 +47,8 @@ def hashed(normaliser: Normaliser, secrets: Mapping[str, str], relation: str) ->
         ),
     }
     good = {
-        "email": f"NOT {_matches('form', _odd_email(normaliser))} AND length(form) <= {_LONGEST_DOMAIN}",
-        "phone": f"NOT {_full('form', _odd_phone(normaliser))}",
+        "email": f"NOT ({_odd_email(normaliser)}) AND length(form) <= {_LONGEST_DOMAIN}",
+        "phone": f"NOT ({_odd_phone(normaliser)})",
         **{kind: _good_id(normaliser, kind) for kind in ("hashed_cc", *_IDS)},
     }
     before = {kind: literal(secret) for kind, secret in secrets.items()} | {CUSTOMER_ID: "secret", "phone": ""}
@@ -65,29 +65,37 @@ def _phone(normaliser: Normaliser) -> str:
 
 
 def _odd_email(normaliser: Normaliser) -> str:
-    """What an address must not match to be surely no placeholder: refused names and domains, names of one letter."""
-    refused = [one for one in normaliser.refused("email") if "@" in one]
-    starts = ["test", "xn--", *(re.escape(one) for one in refused if not one.startswith("@"))]
-    repeated = [f"{re.escape(letter)}+@" for letter in "abcdefghijklmnopqrstuvwxyz0123456789._%+-"]
-    ends = [re.escape(one) for one in refused if one.startswith("@")]
+    """What is not surely free of placeholders: refused names, domains and addresses, names of one letter."""
+    name, domain = "split_part(form, '@', 1)", "split_part(form, '@', 2)"
+    refused = normaliser.refused("email")
+    domains = {one[1:] for one in refused if one.startswith("@")}
     if normaliser.gmail_dots:
-        ends += ["@gmail[.]com", "@googlemail[.]com"]
-    return f"^({'|'.join([*starts, *repeated])})|({'|'.join(ends)})$|@.*xn--|@.{{0,3}}$"
+        domains |= {"gmail.com", "googlemail.com"}
+    return " OR ".join(
+        [
+            "starts_with(form, 'test')",
+            "contains(form, 'xn--')",
+            f"length({domain}) <= {_SHORTEST_DOMAIN}",
+            _is_one_of(name, {one[:-1] for one in refused if one.endswith("@")}),
+            _is_one_of(domain, domains),
+            _is_one_of("form", refused),
+            _repeats(name, 1),
+        ]
+    )
 
 
 def _odd_phone(normaliser: Normaliser) -> str:
     """The same for ten digits: of one digit or pair, the number of a song, those refused."""
     refused = {re.sub("[^0-9]", "", one)[-10:] for one in normaliser.refused("phone")}
-    digits = [f".{digit}{{9}}" for digit in range(10)]
-    pairs = [f"({pair:02}){{5}}" for pair in range(100)]
-    return "|".join([*digits, *pairs, "...8675309", *sorted(one for one in refused if len(one) == len("2125550100"))])
+    return " OR ".join(
+        [_repeats("right(form, 9)", 1), _repeats("form", 2), "ends_with(form, '8675309')", _is_one_of("form", refused)]
+    )
 
 
 def _good_id(normaliser: Normaliser, kind: str) -> str:
-    listed = ", ".join(sorted(map(literal, normaliser.refused(kind)))) or "''"
-    conditions = [f"NOT {_full('form', _ZEROS)}", f"lower(form) NOT IN ({listed})"]
+    conditions = [f"NOT {_full('form', _ZEROS)}", f"NOT {_is_one_of('lower(form)', normaliser.refused(kind))}"]
     if kind != CUSTOMER_ID:
-        conditions.append("replace(lower(form), left(lower(form), 1), '') <> ''")
+        conditions.append(f"NOT {_repeats('lower(form)', 1)}")
     return " AND ".join(conditions)
 
 
@@ -95,8 +103,14 @@ def _full(column: str, pattern: str) -> str:
     return f"regexp_full_match({column}, {literal(pattern)})"
 
 
-def _matches(column: str, pattern: str) -> str:
-    return f"regexp_matches({column}, {literal(pattern)})"
+def _is_one_of(text: str, values: Iterable[str]) -> str:
+    listed = "|".join(sorted(map(re.escape, values)))
+    return _full(text, listed) if listed else "false"
+
+
+def _repeats(text: str, length: int) -> str:
+    """Whether a text is nothing but its first so many characters, again and again."""
+    return f"replace({text}, left({text}, {length}), '') = ''"
 
 
 def _case(condition: str, value: str) -> str:

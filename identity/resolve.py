@@ -23,7 +23,7 @@ from identity.records import FRAGMENTS, PERSON, TENANT, Codec
 from identity.rows import RecordRows, mended
 from identity.store import Store
 from identity.store_file import Hold
-from pipe import batches, columnar, command, messages, metrics
+from pipe import batches, columnar, command, memory, messages, metrics
 from pipe.blocks import Block, BlockHandler
 from pipe.errors import DataError, SkippableError
 from pipe.mapper import PipeMapper
@@ -52,7 +52,7 @@ class ResolveIdentity(PipeMapper):
     package_name = "growthnav-connectors"
     capabilities = [PluginCapabilities.ABOUT, PluginCapabilities.STRUCTURED_LOGGING]  # noqa: RUF012
     config_jsonschema = settings.SCHEMA
-    flush_bytes: ClassVar[int] = 1 << 24  # a commit every 20,000 records or so: a look-up costs the same for one
+    flush_bytes: ClassVar[int] = 1 << 23  # a commit every 10,000 records or so: a look-up costs the same for one
 
     def __init__(self, **arguments: Any) -> None:
         """Take hold of the tenant's store and read it."""
@@ -120,6 +120,7 @@ class ResolveIdentity(PipeMapper):
         """Commit: no id leaves before the store knows it for good."""
         self.store.commit()
         self.people.tick()
+        memory.give_back()
 
     def at_end(self) -> None:
         """Log the counts."""

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from identity.hashing import Hasher
 
-_HASH: Final = "(hash || '00')::UUID"
+STORED_HASH: Final = "(hash || '00')::UUID"
 """SQL from 30 hexadecimal digits to what is stored."""
 
 _FIND: Final = f"""
-SELECT place, person, first_seen FROM (SELECT place, {_HASH} AS hash FROM wanted) JOIN ident USING (hash)
+SELECT place, person, first_seen FROM (SELECT place, {STORED_HASH} AS hash FROM wanted) JOIN ident USING (hash)
 """  # noqa: S608  the expression is ours
 
 _BELOW: Final = """
@@ -186,7 +186,7 @@ class Store:
             "kind": np.asarray(kinds, np.uint8),
             "source": numbers,
         }
-        self._insert("ident", f"{_HASH}, person, kind, source, {int(now)}", pa.table(columns))
+        self._insert("ident", f"{STORED_HASH}, person, kind, source, {int(now)}", pa.table(columns))
 
     def add_merges(self, merges: Sequence[Merge]) -> None:
         """Persons are merged away."""

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RecordHandler = Callable[[msgspec.Raw], None]
 """Takes one encoded record and emits what becomes of it; raises `SkippableError` to have it rejected."""
 
+_PIECES = 6_000
+"""Pieces of messages joined for one write: a few megabytes at most times."""
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 RUN_ID_VARIABLE = "GROWTHNAV_RUN_ID"
@@ -125,7 +128,8 @@ class PipeMapper(StrictSettings, InlineMapper):
         self._held = 0
         if self._chunks:
             self.before_write()
-            self._writer.write(b"".join(self._chunks))
+            for start in range(0, len(self._chunks), _PIECES):
+                self._writer.write(b"".join(self._chunks[start : start + _PIECES]))
             self._chunks.clear()
 
     # The loop.
