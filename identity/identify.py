@@ -44,8 +44,6 @@ class Identifiers:
 
     def __init__(self, normaliser: Normaliser, hasher: Hasher, db: duckdb.DuckDBPyConnection) -> None:
         """Put values into normal form with one, hash them with the other; columns are worked on in `db`."""
-        self.record = hasher.identifiers(RECORD)
-        """Key of a record -> hash, for a record that has no fragment."""
         self.dropped: Counter[tuple[str, str]] = Counter()
         """Fragments that identify nobody, by type and reason."""
         self._db = db

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 
+from identity.engine import stored
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
 
 if TYPE_CHECKING:
@@ -39,6 +41,11 @@ class Links:
     """Their types, as places in `KINDS`."""
     sources: pa.Array
     """The source system of those that are customer ids."""
+
+    @cached_property
+    def stored(self) -> pa.Array:
+        """The identifiers as the store has them."""
+        return stored(self.hashes)
 
     def first(self) -> Numbers:
         """The first record with each identifier."""
@@ -81,7 +88,7 @@ def _with_records(links: Links, identifiers: Identifiers, people: People) -> Lin
     codes = np.asarray(own.indices, np.int64)
     first_anonymous = np.full(len(own.dictionary), count)
     np.minimum.at(first_anonymous, codes[anonymous], np.flatnonzero(anonymous))
-    known = people.knows(own.dictionary) if people.has_records else np.zeros(len(own.dictionary), np.bool_)
+    known = people.knows(stored(own.dictionary)) if people.has_records else np.zeros(len(own.dictionary), np.bool_)
     has = anonymous | known[codes] | (first_anonymous[codes] < np.arange(count))
     records = np.concatenate([links.records, np.flatnonzero(has)])
     order = np.argsort(records, kind="stable")

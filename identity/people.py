@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from identity.fragments import KINDS
 from identity.links import CUSTOMER, RECORD_KIND
-from identity.store import STORED_HASH, Merge
+from identity.store import Merge
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class People:
         self._now = max(self._now, time.time_ns() // 1000)
 
     def knows(self, hashes: pa.Array) -> NDArray[np.bool_]:
-        """Which of the identifiers, each given once, belong to somebody."""
+        """Which of the identifiers, as the store has them and each given once, belong to somebody."""
         known = np.zeros(len(hashes), np.bool_)
         known[self._store.find(hashes)[0]] = True
         return known
@@ -82,7 +82,7 @@ class People:
         if not len(links.keys):
             return pa.array([], pa.string())
         known, since = np.zeros(len(links.hashes), np.int64), np.zeros(len(links.hashes), np.int64)
-        places, persons, seen = self._store.find(links.hashes)
+        places, persons, seen = self._store.find(links.stored)
         known[places], since[places] = persons, seen
         owners, retired = self._living(known)
         decision = _Decision(links, owners, self._count + 1)
@@ -111,7 +111,7 @@ class People:
         places = np.flatnonzero(new)
         kinds = links.kinds[places]
         self._store.add_identifiers(
-            links.hashes.take(pa.array(places)), persons[places], kinds, links.sources.take(pa.array(places)), self._now
+            links.stored.take(pa.array(places)), persons[places], kinds, links.sources.take(pa.array(places)), self._now
         )
         self.has_records = self.has_records or bool((kinds == RECORD_KIND).any())
         return _customers(links, places[kinds == CUSTOMER], persons, np.full(len(new), self._now))
@@ -123,10 +123,10 @@ class People:
         if not len(found):
             return found
         with self._store.guard():
-            self._store.db.register("met", found)
-            fresh = fetch(self._store.db, f"SELECT * FROM met ANTI JOIN told ON known = {STORED_HASH}")  # noqa: S608  ours
+            self._store.db.register("met", found.select(["known"]).append_column("place", pa.array(range(len(found)))))
+            fresh = fetch(self._store.db, "SELECT place FROM met ANTI JOIN told USING (known) ORDER BY place")
             self._store.db.unregister("met")
-        return fresh
+        return found.take(fresh.column("place"))
 
     def _merge_into(self, oldest: int, retired: int, kinds: set[int], record: str) -> Merge:
         self._parents[retired] = oldest
@@ -144,7 +144,7 @@ class People:
         if len(linked):
             with self._store.guard():
                 self._store.db.register("news", linked)
-                self._store.db.execute(f"INSERT INTO told SELECT {STORED_HASH} FROM news")  # noqa: S608  ours
+                self._store.db.execute("INSERT INTO told SELECT known FROM news")
                 self._store.db.unregister("news")
         self._lineage.linked(linked)
         news = [*(retired - self._told), *(merge.retired for merge in merges)]
@@ -261,6 +261,7 @@ def _customers(links: Links, places: Numbers, persons: Numbers, since: Numbers) 
     return pa.table(
         {
             "hash": links.hashes.take(chosen),
+            "known": links.stored.take(chosen),
             "source": links.sources.take(chosen),
             "person": persons[places],
             "since": since[places],

@@ -29,12 +29,7 @@ if TYPE_CHECKING:
 
     from identity.hashing import Hasher
 
-STORED_HASH: Final = "(hash || '00')::UUID"
-"""SQL from 30 hexadecimal digits to what is stored."""
-
-_FIND: Final = f"""
-SELECT place, person, first_seen FROM (SELECT place, {STORED_HASH} AS hash FROM wanted) JOIN ident USING (hash)
-"""  # noqa: S608  the expression is ours
+_FIND: Final = "SELECT place, person, first_seen FROM wanted JOIN ident USING (hash)"
 
 _BELOW: Final = """
 WITH RECURSIVE below (root, id, since) AS (
@@ -112,14 +107,14 @@ class Store:
             return bool(self._rows("SELECT 1 FROM ident WHERE kind = ? LIMIT 1", KINDS.index(RECORD)))
 
     def find(self, hashes: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Of hashes (hexadecimal, each once) those that are known: place, person, when first seen."""
+        """Of hashes (as `engine.stored`, each once) those that are known: place, person, when first seen."""
         wanted = pa.table({"place": pa.array(np.arange(len(hashes))), "hash": hashes})
         with self.guard():
             self.db.register("wanted", wanted)
             found = self.db.execute(_FIND).fetchnumpy()
             self.db.unregister("wanted")
         places = np.asarray(found["place"])
-        if len(np.unique(places)) < len(places):
+        if np.bincount(places, minlength=1).max() > 1:
             raise damaged(self.path)
         return places, np.asarray(found["person"], np.int64), np.asarray(found["first_seen"], np.int64)
 
@@ -176,7 +171,7 @@ class Store:
     def add_identifiers(
         self, hashes: pa.Array, persons: NDArray[Any], kinds: NDArray[Any], sources: pa.Array, now: int
     ) -> None:
-        """New identifiers; a source for those that are customer ids."""
+        """New identifiers, their hashes as `engine.stored`; a source for those that are customer ids."""
         encoded = pc.if_else(pa.array(kinds == KINDS.index(CUSTOMER_ID)), sources, None).dictionary_encode()
         names = pa.array([self._source(name) for name in encoded.dictionary.to_pylist()], pa.uint32())
         numbers = names.take(encoded.indices)
@@ -186,7 +181,7 @@ class Store:
             "kind": np.asarray(kinds, np.uint8),
             "source": numbers,
         }
-        self._insert("ident", f"{STORED_HASH}, person, kind, source, {int(now)}", pa.table(columns))
+        self._insert("ident", f"hash, person, kind, source, {int(now)}", pa.table(columns))
 
     def add_merges(self, merges: Sequence[Merge]) -> None:
         """Persons are merged away."""

@@ -31,6 +31,7 @@ from identity_pipe import (
     state,
 )
 
+from identity.engine import stored
 from identity.hashing import Hasher
 from identity.store import Merge, Store
 from identity.store_file import VERSION
@@ -287,14 +288,14 @@ def test_what_is_not_committed_is_not_there(tmp_path: Path) -> None:
     store = opened(tmp_path)
     hashes = pa.array(["01" * 15, "02" * 15])
     founded = store.add_persons(1, hashes)
-    store.add_identifiers(hashes, np.array([1, 2]), np.array([7, 7]), pa.array(["shop", "shop"]), 5)
+    store.add_identifiers(stored(hashes), np.array([1, 2]), np.array([7, 7]), pa.array(["shop", "shop"]), 5)
     store.commit()
     store.add_merges([Merge(2, 1, 9, "email", "r", "run")])
     assert [(customer.digest, customer.since) for customer in store.customers([2])] == [("02" * 15, 5)]
     store.close()
     store = opened(tmp_path, durable=True)
     assert store.history([2]) == []
-    places, persons, since = store.find(pa.array(["03" * 15, "02" * 15]))
+    places, persons, since = store.find(stored(pa.array(["03" * 15, "02" * 15])))
     assert (places.tolist(), persons.tolist(), since.tolist()) == ([1], [2], [5])
     assert store.uids(np.array([2, 1])).to_pylist() == founded.to_pylist()[::-1]
     assert store.latest() == 5
