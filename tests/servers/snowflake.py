@@ -47,12 +47,15 @@ class Server:
         """Where OAuth tokens are to be had."""
         return f"http://127.0.0.1:{self.port}/oauth/token"
 
-    def execute(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Run statements in one session; what the last of them gives."""
+    def execute(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements in one session; what the last of them gives. The server makes the database if need be."""
         import snowflake.connector
 
+        os.environ.setdefault("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
         rows: list[Any] = []
-        with closing(snowflake.connector.connect(**self.login)) as connection, closing(connection.cursor()) as cursor:
+        explicit = {"enable_server_session_keep_alive_auto_detection": False}
+        opened = snowflake.connector.connect(**self.login, database=database, **explicit)
+        with closing(opened) as connection, closing(connection.cursor()) as cursor:
             for statement in statements:
                 rows = cursor.execute(statement).fetchall()
         return rows

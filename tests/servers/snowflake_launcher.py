@@ -6,9 +6,9 @@ fakesnow's; ours, because 0.12.1 as it comes...
 
 - checks no credentials: here password, programmatic token, OAuth token and the signature of a key pair are checked;
 - leaves out of a login's answer what drivers since 5.0 need;
-- gives NULL timestamps a value;
+- gives NULL timestamps a value, and sends decimals as no account does;
 - answers every query with one chunk: here with several, fetched one by one;
-- knows no statement timeout, and neither USE ROLE nor a missing warehouse;
+- knows no statement timeout;
 - does not answer telemetry.
 
 `/control` shows what the sessions and statements had, and sets how many chunks are served before the connection breaks.
@@ -43,7 +43,8 @@ from starlette.routing import Route
 
 CHUNK_ROWS = 5_000
 MAX_INLINE_ROWS = 1_000
-CHUNK_HOURS_BYTES = 64 << 20
+INTEGER_DIGITS = 18
+KEPT_BYTES = 1 << 30
 
 users: dict[str, dict[str, str]] = {}
 """Name in capitals -> password, token, public_key (PEM), oauth_client_id, oauth_client_secret; any may be absent."""
@@ -138,7 +139,19 @@ def timestamps(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.StructArray.from_arrays(made.flatten(), fields=list(made.type), mask=pc.is_null(values))
 
 
+def scaled(table: pa.Table, rowtype: Any) -> pa.Table:
+    """Rows as the service sends them: decimals as whole numbers, with the scale beside them."""
+    made = plain(table, rowtype)
+    for place, field in enumerate(made.schema):
+        if pa.types.is_decimal128(field.type) and field.type.scale > 0 and field.type.precision <= INTEGER_DIGITS:
+            factor = pa.scalar(10**field.type.scale, pa.decimal128(19, 0))
+            whole = pc.multiply(made.column(place), factor).cast(pa.int64())
+            made = made.set_column(place, field.with_type(pa.int64()), whole)
+    return made
+
+
 unmasked = fakesnow.arrow.timestamp_to_sf_struct
+plain = fakesnow.arrow.to_sf
 
 
 def _may_enter(data: dict[str, Any]) -> bool:
@@ -185,7 +198,7 @@ def _split(request: Request, data: dict[str, Any], table: pa.Table) -> None:
                 "compressedSize": len(packed),
             }
         )
-    while sum(map(len, chunks.values())) > CHUNK_HOURS_BYTES * 16:
+    while sum(map(len, chunks.values())) > KEPT_BYTES:
         del chunks[next(iter(chunks))]
 
 
@@ -233,6 +246,7 @@ def main() -> None:
     _end_with_the_parent()
     users.update({name.upper(): each for name, each in json.loads(sys.argv[2]).items()})
     fakesnow.arrow.timestamp_to_sf_struct = timestamps
+    stock.to_sf = scaled
     listener = socket.create_server(("127.0.0.1", 0))
     taken = {route.path for route in OURS}
     app = Starlette(routes=[*OURS, *(route for route in stock.routes if route.path not in taken)])

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import pytest
-from servers import mysql, postgres
+from servers import bigquery_venv, mysql, postgres, snowflake
 
 REQUIRED = "CI_REQUIRE_SERVERS"
+Server = TypeVar("Server")
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +24,17 @@ def mysql_url() -> Iterator[str]:
     yield from _given(mysql.server())
 
 
-def _given(server: AbstractContextManager[str]) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def snowflake_server() -> Iterator[snowflake.Server]:
+    """A server that speaks Snowflake's protocol."""
+    yield from _given(snowflake.server())
+
+
+def _given(server: AbstractContextManager[Server]) -> Iterator[Server]:
     try:
-        with server as url:
-            yield url
-    except postgres.MissingServerError as error:
+        with server as given:
+            yield given
+    except (postgres.MissingServerError, bigquery_venv.MissingServerError) as error:
         if os.environ.get(REQUIRED):
             pytest.fail(str(error))
         pytest.skip(str(error))
