@@ -21,6 +21,7 @@ PLUGINS = {
     "tap-csv": ("taps.csv.tap", "TapCSV"),
     "tap-mysql": ("taps.mysql.tap", "TapMySQL"),
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
+    "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),
     "map-conversions": ("transforms.map_conversions", "MapConversions"),
     "resolve-identity": ("identity.resolve", "ResolveIdentity"),
     "target-bigquery": ("targets.bigquery.target", "TargetBigQuery"),

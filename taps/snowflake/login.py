@@ -28,7 +28,7 @@ _NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Way to sign in -> settings it needs, of each group one; unless told, the first whose settings are there."""
 
 SETTINGS: dict[str, Any] = {
-    "user": setting("string", "User", "Who reads."),
+    "user": setting("string", "User", "Who reads; a role of its needs USAGE and SELECT."),
     "authenticator": setting(
         "string",
         "Way to sign in",
