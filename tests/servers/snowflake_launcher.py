@@ -27,6 +27,7 @@ import socket
 import sys
 import threading
 import time
+from contextvars import ContextVar
 from typing import Any
 
 import fakesnow.arrow
@@ -85,6 +86,8 @@ async def query(request: Request) -> Response:
     parameters = {**session_parameters.get(token, {}), **(body.get("parameters") or {})}
     state["statements"].append({"sql": body["sqlText"], "parameters": parameters})
     seconds = float(parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)
+    rest: list[pa.Table] = []
+    beyond.set(rest)
     running = asyncio.ensure_future(stock.query_request(request))
     done, _ = await asyncio.wait([running], timeout=seconds or None)
     if not done:
@@ -93,10 +96,8 @@ async def query(request: Request) -> Response:
         text = f"Statement reached its statement or warehouse timeout of {seconds:g} second(s) and was canceled."
         return JSONResponse(_failure("000630", "57014", text))
     answer = json.loads(bytes(running.result().body))
-    data = answer.get("data") or {}
-    rows = data.get("rowsetBase64")
-    if rows and data["total"] > MAX_INLINE_ROWS:
-        _split(request, data, pa.ipc.open_stream(base64.b64decode(rows)).read_all())
+    for table in rest:
+        await asyncio.to_thread(_split, request, answer["data"], table)
     return JSONResponse(answer)
 
 
@@ -180,21 +181,31 @@ def _is_signed(token: Any, pem: str) -> bool:
     return bool(claims["iss"] == f"{claims['sub']}.{fingerprint}")
 
 
+def first_rows(table: pa.Table) -> pa.Buffer:
+    """The rows that stand in the answer itself; the others are for `_split`."""
+    if table.num_rows > MAX_INLINE_ROWS:
+        beyond.get().append(table.slice(MAX_INLINE_ROWS))
+    return whole_table(table.slice(0, MAX_INLINE_ROWS))
+
+
+beyond: ContextVar[list[pa.Table]] = ContextVar("beyond")
+whole_table = fakesnow.arrow.to_ipc
+
+
 def _split(request: Request, data: dict[str, Any], table: pa.Table) -> None:
-    """Leave the first rows in the answer, and the rest to be fetched."""
-    data["rowsetBase64"] = base64.b64encode(fakesnow.arrow.to_ipc(table.slice(0, MAX_INLINE_ROWS))).decode()
+    """Let rows be fetched in chunks."""
     data["chunks"], data["chunkHeaders"] = [], {}
-    for start in range(MAX_INLINE_ROWS, table.num_rows, state["chunk_rows"]):
+    for start in range(0, table.num_rows, state["chunk_rows"]):
         part = table.slice(start, state["chunk_rows"]).combine_chunks()
-        plain = fakesnow.arrow.to_ipc(part).to_pybytes()
-        packed = gzip.compress(plain, 1)
+        content = whole_table(part).to_pybytes()
+        packed = gzip.compress(content, 1)
         name = secrets.token_urlsafe(12)
         chunks[name] = packed
         data["chunks"].append(
             {
                 "url": f"{request.url.scheme}://{request.url.netloc}/chunks/{name}",
                 "rowCount": part.num_rows,
-                "uncompressedSize": len(plain),
+                "uncompressedSize": len(content),
                 "compressedSize": len(packed),
             }
         )
@@ -247,6 +258,7 @@ def main() -> None:
     users.update({name.upper(): each for name, each in json.loads(sys.argv[2]).items()})
     fakesnow.arrow.timestamp_to_sf_struct = timestamps
     stock.to_sf = scaled
+    stock.to_ipc = first_rows
     listener = socket.create_server(("127.0.0.1", 0))
     taken = {route.path for route in OURS}
     app = Starlette(routes=[*OURS, *(route for route in stock.routes if route.path not in taken)])
