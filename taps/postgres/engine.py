@@ -64,27 +64,32 @@ class PostgresEngine:
         if self._connection:  # within another `with`
             yield
             return
+        with self.errors():
+            self._connection = self.open()
+        try:
+            yield
+        finally:
+            self._connection.close()
+            self._connection = None
+
+    def open(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+        """A connection by the settings, read only, times in UTC; it raises the driver's errors."""
         config = self._config
         options = (
             "-c timezone=UTC -c default_transaction_read_only=on -c intervalstyle=iso_8601 -c extra_float_digits=1"
         )
         if timeout := config.get("statement_timeout"):
             options += f" -c statement_timeout={round(timeout * 1000)}"
-        with self.errors():
-            self._connection = psycopg.connect(
-                config.get("url", ""),
-                **{name: config[name] for name in ("host", "port", "user", "password", *_SSL) if name in config},
-                **({"dbname": config["database"]} if "database" in config else {}),
-                options=options,
-                application_name="growthnav tap-postgres",
-                connect_timeout=30,
-                client_encoding="UTF8",
-            )
-        try:
-            yield
-        finally:
-            self._connection.close()
-            self._connection = None
+        return psycopg.connect(
+            config.get("url", ""),
+            **{name: config[name] for name in ("host", "port", "user", "password", *_SSL) if name in config},
+            **({"dbname": config["database"]} if "database" in config else {}),
+            options=options,
+            application_name="growthnav tap-postgres",
+            connect_timeout=30,
+            client_encoding="UTF8",
+            autocommit=autocommit,
+        )
 
     @contextmanager
     def errors(self, stream: str | None = None) -> Iterator[None]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from pipe import command
 from taps.base.settings import setting
-from taps.base.sql.settings import SETTINGS
+from taps.base.sql.settings import LOG_BASED, SETTINGS
 from taps.base.sql.tap import SQLTap
+from taps.postgres.stream import PUBLICATION, SLOT, PostgresStream
 
 if TYPE_CHECKING:
     from taps.base.sql.engine import Engine
+    from taps.base.sql.stream import SQLStream
+    from taps.postgres.engine import PostgresEngine
+    from taps.postgres.log import ChangeLog
 
 
 class TapPostgres(SQLTap):
-    """Reads tables, views and queries by COPY: in full, or what is new by a timestamp or an id."""
+    """Reads tables, views and queries by COPY: in full, what is new by a timestamp or an id, or changes by the log."""
 
     name = "tap-postgres"
+    stream_class: ClassVar[type[SQLStream]] = PostgresStream
     config_jsonschema: ClassVar[dict[str, Any]] = {
         "type": "object",
         "properties": {
@@ -35,6 +41,15 @@ class TapPostgres(SQLTap):
             "sslrootcert": setting("string", "TLS root", "File of the certificates that may sign the server's."),
             "sslcert": setting("string", "TLS certificate", "File of the client's certificate."),
             "sslkey": setting("string", "TLS key", "File of the client's key."),
+            "replication_publication": setting(
+                "string", "Publication", "Publication that LOG_BASED streams read.", default=PUBLICATION
+            ),
+            "replication_slot": setting(
+                "string", "Slot", "Logical replication slot of this tap alone, by pgoutput.", default=SLOT
+            ),
+            "replication_create": setting(
+                "boolean", "Make both", "Make publication and slot where they are missing.", default=True
+            ),
             **SETTINGS,
         },
         "additionalProperties": False,
@@ -46,9 +61,19 @@ class TapPostgres(SQLTap):
 
         return PostgresEngine(self.config)
 
+    @cached_property
+    def log(self) -> ChangeLog:
+        """The log of changes, for streams that are LOG_BASED."""
+        from taps.postgres.log import ChangeLog
+
+        return ChangeLog(cast("PostgresEngine", self.engine), self.config)
+
     def contradictions(self) -> list[str]:
         """Problems of settings that are each well formed."""
         found = super().contradictions()
+        for name, given in self.config.get("streams", {}).items():
+            if given.get("replication_method") == LOG_BASED and given.get("where"):
+                found.append(f"streams.{name}: where is not for LOG_BASED, which reads every change")
         if "url" in self.config or ("host" in self.config and "database" in self.config):
             return found
         return ["url, or host and database, must be set", *found]
