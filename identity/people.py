@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from identity.engine import UUID_BYTES
 from identity.fragments import KINDS
 from identity.links import CUSTOMER, RECORD_KIND
 from identity.store import Merge
@@ -96,12 +96,9 @@ class People:
 
     def _mint(self, links: Links, mints: NDArray[np.bool_]) -> pa.Array:
         """New persons. An identifier founds at most one, because from then on it is known: no id is used twice."""
-        order = np.asarray(pc.array_sort_indices(links.hashes), np.int64)
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
         # Of the smallest hash, wherever it stands in the record: a source may list its identifiers in any order.
-        smallest = np.minimum.reduceat(rank[links.codes], np.searchsorted(links.records, np.arange(len(mints))))
-        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(order[smallest[mints]])))
+        founders = _smallest(links, len(mints))[mints]
+        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(founders)))
         self._count += len(uids)
         self.minted += len(uids)
         return uids
@@ -253,6 +250,18 @@ class _Decision:
                     self.linked[code] = person
             self.persons[record] = person
         return merges
+
+
+def _smallest(links: Links, count: int) -> Numbers:
+    """Of each of `count` records the number of the identifier with the smallest hash: of its first 64 bits."""
+    raw = np.frombuffer(links.stored.storage.buffers()[1], np.uint8).reshape(-1, UUID_BYTES)
+    heads = raw[:, :8].copy().view(">u8").ravel().astype(np.uint64)[links.codes]
+    starts = np.searchsorted(links.records, np.arange(count))
+    lowest = np.minimum.reduceat(heads, starts)
+    places = np.flatnonzero(heads == lowest[links.records])[::-1]
+    found = np.empty(count, np.int64)
+    found[links.records[places]] = links.codes[places]
+    return found
 
 
 def _customers(links: Links, places: Numbers, persons: Numbers, since: Numbers) -> pa.Table:

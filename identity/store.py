@@ -18,7 +18,7 @@ from identity.engine import ROWS, texts
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
 from identity.hashing import UID_DIGITS
 from identity.store_file import connect, damaged, faults
-from pipe.columnar import fetch, literal
+from pipe.columnar import literal
 from pipe.errors import PipeError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from identity.hashing import Hasher
 
 _FIND: Final = "SELECT place, person, first_seen FROM wanted JOIN ident USING (hash)"
+
+_UIDS: Final = f"SELECT place, uid AS text FROM {ROWS} JOIN person USING (id)"  # noqa: S608  a name of ours
 
 _BELOW: Final = """
 WITH RECURSIVE below (root, id, since) AS (
@@ -120,12 +122,8 @@ class Store:
 
     def uids(self, persons: NDArray[np.int64]) -> pa.Array:
         """The ids of persons, in their order."""
-        wanted = pa.table({"place": np.arange(len(persons)), "id": persons})
         with self.guard():
-            self.db.register("wanted", wanted)
-            found = fetch(self.db, "SELECT uid FROM wanted JOIN person ON person.id = wanted.id ORDER BY place")
-            self.db.unregister("wanted")
-        return found.column("uid").combine_chunks().cast(pa.string())
+            return texts(self.db, _UIDS, pa.table({"id": persons}))
 
     def history(self, persons: Sequence[int]) -> list[Merge]:
         """How each of them was merged away; nothing for those that live."""
