@@ -149,16 +149,12 @@ def test_incremental_reads_ties_again_and_nothing_else(
 def test_incremental_by_id_and_by_zoned_time(snowflake_server: Server, database: str, tap: Tap, tmp_path: Path) -> None:
     make = "CREATE TABLE {0}.S.E2 AS SELECT ID, MOMENT::timestamp_tz AS MOMENT, MOMENT::date AS DAY FROM {0}.S.EVENTS"
     fill(snowflake_server, database, (*EVENTS, make))
-    for key, expected in (("ID", [100]), ("MOMENT", [100]), ("DAY", list(range(1, 101)))):
-        streams = {"E2": {"replication_key": key, "key_properties": ["ID"]}}
+    for key, back, expected in (("ID", {}, [100]), ("MOMENT", {"lookback_seconds": 3600}, list(range(90, 101)))):
+        streams = {"E2": {"replication_key": key, "key_properties": ["ID"], **back}}
         first = tap(tables=["E2"], streams=streams)
         assert first.code == 0, first.log
         again = tap(*with_state(tmp_path, first.messages("STATE")[-1]["value"]), tables=["E2"], streams=streams)
         assert sorted(row["ID"] for row in again.records("S-E2")) == expected, again.log
-    back = {"E2": {"replication_key": "MOMENT", "lookback_seconds": 3600}}
-    first = tap(tables=["E2"], streams=back)
-    again = tap(*with_state(tmp_path, first.messages("STATE")[-1]["value"]), tables=["E2"], streams=back)
-    assert len(again.records("S-E2")) == 11
 
 
 def test_from_every_state_the_rest_comes(snowflake_server: Server, database: str, tap: Tap, tmp_path: Path) -> None:
@@ -171,7 +167,7 @@ def test_from_every_state_the_rest_comes(snowflake_server: Server, database: str
         for message in whole.messages():
             if message["type"] == "RECORD":
                 seen.add(message["record"]["ID"])
-            elif message["type"] == "STATE" and (states := states + 1) in {1, 9}:
+            elif message["type"] == "STATE" and (states := states + 1) == 9:
                 rest = tap(*with_state(tmp_path, message["value"]), streams=streams, chunk_rows=50)
                 assert seen | {row["ID"] for row in rest.records("S-EVENTS")} == set(range(1, 101))
         assert states > 9
