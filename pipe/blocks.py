@@ -53,7 +53,7 @@ BATCH_SETTINGS: tuple[th.Property[Any], ...] = (
         allowed_values=[RECORDS, BATCHES],
         default=RECORDS,
         title="Emit",
-        description="Send RECORD messages, or BATCH messages that name Parquet files: much faster, same rows",
+        description="Send RECORD messages, or BATCH messages that name Arrow files: much faster, same rows",
     ),
     th.Property(
         "batch_rows",

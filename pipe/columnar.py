@@ -21,10 +21,11 @@ MEMORY_LIMIT = "512MB"
 READ_ROWS = 10_000
 _NESTED = {"object", "array"}
 _LOCAL_TIME = "strftime({}::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%f')"
+_UTC_TIME = "strftime({}::TIMESTAMPTZ AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
 _FINITE = "CASE WHEN isfinite({0}) THEN {0} END"
 _LARGE = "CASE WHEN {0} > 9223372036854775807 THEN to_json({0}::VARCHAR) ELSE to_json({0}) END"
 _RECORD_VALUES = {
-    "TIMESTAMP WITH TIME ZONE": "strftime({} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
+    **dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"), _UTC_TIME),
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), _LOCAL_TIME),
     "TIME": "strftime(DATE '2000-01-01' + {}, '%H:%M:%S.%f')",
     **dict.fromkeys(("DOUBLE", "FLOAT"), _FINITE),

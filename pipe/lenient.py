@@ -47,10 +47,10 @@ def mend(line: bytes) -> tuple[bytes, Counter[str]]:
 
     try:
         value = json.loads(text, parse_constant=non_finite, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
+        return _encode(_clean(value, changes)), changes
+    except (ValueError, RecursionError, ArithmeticError) as error:  # nested, or with an exponent, beyond all measure
         position = getattr(error, "pos", 0)
         raise ValueError(f"not valid JSON at character {position}") from None
-    return _encode(_clean(value, changes)), changes
 
 
 def _clean(value: Any, changes: Counter[str]) -> Any:

@@ -20,11 +20,13 @@ Instant = Callable[[Any], "str | None"]
 _WITHOUT_OFFSET = len("2024-05-01T09:30:00.000000")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICKS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}  # microseconds a unit
-_NAMED = {
+NAMED = {
     "us": ("%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"),
     "german": ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"),
 }
-FORMATS = ("iso", "rfc2822", "yyyymmdd", *_TICKS, *_NAMED)
+"""Named formats -> the strptime patterns that each stands for."""
+
+FORMATS = ("iso", "rfc2822", "yyyymmdd", *_TICKS, *NAMED)
 """Named formats; anything holding a % is taken as a strptime pattern."""
 
 
@@ -63,7 +65,7 @@ def time_parser(form: str = "iso", zone_name: str = "UTC") -> Instant:
         return _iso_parser(local)
     if form == "rfc2822":
         return _text_parser(email.utils.parsedate_to_datetime, local)
-    if form == "yyyymmdd" or form in _NAMED or "%" in form:
+    if form == "yyyymmdd" or form in NAMED or "%" in form:
         return _text_parser(_pattern_parser(form), local)
     raise ConfigurationError(
         f"'{form}' is not a time format", remedy=f"Use one of {', '.join(FORMATS)}, or a strptime pattern"
@@ -187,7 +189,7 @@ def _text_parser(parse: Callable[[str], datetime], local: tzinfo) -> Instant:
 def _pattern_parser(form: str) -> Callable[[str], datetime]:
     if form == "yyyymmdd":
         return _digits
-    patterns = _NAMED.get(form, (form,))
+    patterns = NAMED.get(form, (form,))
 
     def parse(text: str) -> datetime:
         for pattern in patterns:

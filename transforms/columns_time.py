@@ -123,7 +123,7 @@ def _by_pattern(given: Cell, form: str) -> Value:
 def _patterns(form: str) -> tuple[str, ...]:
     if form == "yyyymmdd":
         return ("%Y%m%d", "%Y%m%d%H%M%S")
-    return times._NAMED.get(form, (form,))
+    return times.NAMED.get(form, (form,))
 
 
 def _shape(pattern: str) -> str:

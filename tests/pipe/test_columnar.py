@@ -28,6 +28,7 @@ UTC = datetime.UTC
         (pa.float64(), float("-inf"), None),
         (pa.bool_(), True, True),
         (pa.timestamp("us", "UTC"), datetime.datetime(2024, 5, 1, 9, 30, tzinfo=UTC), "2024-05-01T09:30:00.000000Z"),
+        (pa.timestamp("ns", "UTC"), datetime.datetime(2024, 5, 1, tzinfo=UTC), "2024-05-01T00:00:00.000000Z"),
         (pa.timestamp("us"), datetime.datetime(1, 1, 1, 0, 0, 0, 1), "0001-01-01T00:00:00.000001"),  # noqa: DTZ001
         (pa.timestamp("s"), datetime.datetime(9999, 12, 31), "9999-12-31T00:00:00.000000"),  # noqa: DTZ001
         (pa.date32(), datetime.date(44, 3, 15), "0044-03-15"),

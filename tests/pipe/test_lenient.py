@@ -47,7 +47,15 @@ def test_good_json_is_left_equal(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b'{"type":"RECORD","stream":"a","record":{"secret":"x"', b"print('secret')", b"[1]", b"1"]
+    "line",
+    [
+        b'{"type":"RECORD","stream":"a","record":{"secret":"x"',
+        b"print('secret')",
+        b"[1]",
+        b"1",
+        b'{"type":"RECORD","stream":"a","record":{"secret":NaN,"x":1e99999999999999999999}}',
+        b'{"type":"RECORD","stream":"a","record":{"secret":NaN,"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}}",
+    ],
 )
 def test_what_is_no_message_is_refused_by_position_not_quoted(line: bytes) -> None:
     with pytest.raises(DataError) as caught:
