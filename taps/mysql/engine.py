@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -16,6 +17,7 @@ from pymysql.cursors import Cursor, SSCursor
 from pipe.errors import DataError
 from taps.base.sql import delimited
 from taps.base.sql.engine import Column, Condition, Read, Table, bad_bits, expanded
+from taps.base.sql.tunnel import Tunnel
 from taps.mysql import described, types
 from taps.mysql.faults import translated
 
@@ -44,6 +46,7 @@ _SESSION = (
 )
 _START = ":start"
 _FETCH = 10_000
+_PORT = 3306
 _EASTMOST = timezone(timedelta(hours=14))
 
 
@@ -56,6 +59,9 @@ class MySQLEngine:
         """Take a checked config."""
         self._config = config
         self._connection: Any = None
+        there = place(config)
+        to = (there.get("host", "localhost"), there.get("port", _PORT))
+        self._tunnel = Tunnel(config["ssh_tunnel"], to) if "ssh_tunnel" in config else None
 
     @contextmanager
     def connect(self) -> Iterator[None]:
@@ -71,8 +77,11 @@ class MySQLEngine:
                 autocommit=True,
                 connect_timeout=30,
                 program_name="growthnav tap-mysql",
+                defer_connect=True,
             )
             try:
+                # By a socket of ours, `host` stays the name that the server's certificate has.
+                self._connection.connect(socket.create_connection(self._tunnel.address()) if self._tunnel else None)
                 self._prepare()
             except BaseException:
                 self._close()

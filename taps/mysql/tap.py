@@ -8,6 +8,7 @@ from pipe import command
 from taps.base.settings import setting
 from taps.base.sql.settings import SETTINGS
 from taps.base.sql.tap import SQLTap
+from taps.base.sql.tunnel import TUNNEL
 
 if TYPE_CHECKING:
     from taps.base.sql.engine import Engine
@@ -34,6 +35,7 @@ class TapMySQL(SQLTap):
             "ssl_verify_identity": setting(
                 "boolean", "TLS name", "Refuse a server whose certificate has another name."
             ),
+            "ssh_tunnel": TUNNEL,
             "tinyint1_as_bool": setting(
                 "boolean", "tinyint(1) as boolean", "Send tinyint(1) as true and false.", default=False
             ),

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import psycopg.conninfo
 import pyarrow as pa
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
 from taps.base.sql import delimited
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits
+from taps.base.sql.tunnel import Tunnel
 from taps.postgres import types
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ ORDER BY 1
 """
 _NUMBER = "coalesce({}, false)::int::bigint"
 _DAY = 86_400
+_PORT = 5432
 _EASTMOST = "Pacific/Kiritimati"
 START = ":start"
 _SSL = ("sslmode", "sslrootcert", "sslcert", "sslkey")
@@ -57,6 +60,7 @@ class PostgresEngine:
         """Take a checked config."""
         self._config = config
         self._connection: psycopg.Connection[Any] | None = None
+        self._tunnel = Tunnel(config["ssh_tunnel"], _place(config)) if "ssh_tunnel" in config else None
 
     @contextmanager
     def connect(self) -> Iterator[None]:
@@ -84,12 +88,20 @@ class PostgresEngine:
             config.get("url", ""),
             **{name: config[name] for name in ("host", "port", "user", "password", *_SSL) if name in config},
             **({"dbname": config["database"]} if "database" in config else {}),
+            **self._way(),
             options=options,
             application_name="growthnav tap-postgres",
             connect_timeout=30,
             client_encoding="UTF8",
             autocommit=autocommit,
         )
+
+    def _way(self) -> dict[str, Any]:
+        """Where the tunnel begins; `host` stays the name that the server's certificate has."""
+        if self._tunnel is None:
+            return {}
+        host, port = self._tunnel.address()
+        return {"hostaddr": host, "port": port}
 
     @contextmanager
     def errors(self, stream: str | None = None) -> Iterator[None]:
@@ -246,6 +258,13 @@ class PostgresEngine:
         if self._connection is None:
             raise AssertionError("connect first")
         return self._connection.cursor()
+
+
+def _place(config: Mapping[str, Any]) -> tuple[str, int]:
+    """Host and port of the server."""
+    given = psycopg.conninfo.conninfo_to_dict(config.get("url", ""))
+    host, port = config.get("host", given.get("host")), config.get("port", given.get("port"))
+    return str(host or "localhost"), int(port or _PORT)
 
 
 def _unreachable(text: str, stream: str | None) -> CredentialsError | ConfigurationError | RetriableError:

@@ -9,6 +9,7 @@ from pipe import command
 from taps.base.settings import setting
 from taps.base.sql.settings import LOG_BASED, SETTINGS
 from taps.base.sql.tap import SQLTap
+from taps.base.sql.tunnel import TUNNEL
 from taps.postgres.stream import PUBLICATION, SLOT, PostgresStream
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class TapPostgres(SQLTap):
             "sslrootcert": setting("string", "TLS root", "File of the certificates that may sign the server's."),
             "sslcert": setting("string", "TLS certificate", "File of the client's certificate."),
             "sslkey": setting("string", "TLS key", "File of the client's key."),
+            "ssh_tunnel": TUNNEL,
             "replication_publication": setting(
                 "string", "Publication", "Publication that LOG_BASED streams read.", default=PUBLICATION
             ),
