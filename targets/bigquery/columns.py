@@ -111,8 +111,6 @@ class BigQueryColumn(Column):
             return f"({wrong} OR {self.loses_digits(text)})"
         if self.kind in {DataType.TIMESTAMP, DataType.DATE} or self.made_otherwise:
             return f"({wrong} OR {value} NOT BETWEEN '{_FIRST}' AND '{_LAST}')"
-        if self.kind is DataType.TIME:
-            return f"({wrong} OR {value} >= TIME '24:00:00')"
         return wrong
 
     def loses_digits(self, text: str) -> str:
