@@ -23,6 +23,8 @@ KINDS = ("extractors", "mappers", "loaders")
 TENANT_VARIABLE = "MELTANO_ENVIRONMENT"
 TENANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """What a dataset (`growthnav_<tenant>`), a file name and a Meltano environment all allow."""
+VARIANT_NAME = re.compile(rf"({TENANT_NAME.pattern})-[a-z0-9_]{{1,62}}")
+"""An environment `<tenant>-<variant>` is for plain Meltano: the tenant's sources, such as into another warehouse."""
 
 
 @dataclass(frozen=True)
@@ -185,11 +187,15 @@ def _take_jobs(project: Project) -> None:
 
 
 def _take_tenants(project: Project, problems: Problems) -> None:
+    variants: list[tuple[str, Tenant]] = []
     for document in project.documents:
         for keys, entry in wiring.entries(document, "environments"):
             name = str(entry.get("name"))
             known = project.tenants.get(name)
-            if not TENANT_NAME.fullmatch(name):
+            if parts := VARIANT_NAME.fullmatch(name):
+                variants.append((parts[1], Tenant(name, document, keys, entry)))
+                _check_plugins(project, variants[-1][1], problems)
+            elif not TENANT_NAME.fullmatch(name):
                 rule = "use lower case letters, digits and _, a letter first, at most 63 in all"
                 problems.add(document, (*keys, "name"), f"'{name}' cannot be a tenant's id: {rule}")
             elif known:
@@ -198,6 +204,10 @@ def _take_tenants(project: Project, problems: Problems) -> None:
             else:
                 project.tenants[name] = Tenant(name, document, keys, entry)
                 _check_plugins(project, project.tenants[name], problems)
+    for name, variant in variants:
+        if name not in project.tenants:
+            text = f"'{variant.name}' is a variant of no tenant: there is no '{name}'"
+            problems.add(variant.document, (*variant.keys, "name"), text)
 
 
 def _check_plugins(project: Project, tenant: Tenant, problems: Problems) -> None:

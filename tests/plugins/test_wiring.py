@@ -75,6 +75,16 @@ schedules:
         assert text in found
 
 
+def test_a_variant_is_an_environment_of_a_tenant_and_no_tenant(project: Project) -> None:
+    write(project, "acme", "environments:\n- name: acme-bq\n- name: acme\n")
+    assert list(open_project(project.root).tenants) == ["acme"]
+    plugins = "{plugins: {loaders: [{name: target-stup}]}}"
+    write(project, "acme", f"environments:\n- name: acme-bq\n  config: {plugins}\n")
+    found = mistakes(project)
+    assert "tenants/acme.meltano.yml:2: 'acme-bq' is a variant of no tenant: there is no 'acme'" in found
+    assert "tenants/acme.meltano.yml:3: there is no loader 'target-stup'. Did you mean 'target-stub'?" in found
+
+
 def test_empty_tenant_file_is_none(project: Project) -> None:
     write(project, "empty", "# nothing yet\n")
     assert open_project(project.root).tenants == {}
