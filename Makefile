@@ -25,7 +25,7 @@ chaos: .venv/.dev
 	$(RUN)/pytest -m chaos
 
 bench: .venv/.dev
-	$(RUN)/python bench/record.py
+	$(RUN)/python bench/run.py
 
 # Settings tables, stream tables and presets in the docs come from the program.
 docs: .venv/.dev

@@ -15,17 +15,24 @@ class Cost:
     """What one run took."""
 
     wall: float
+    """Seconds."""
     cpu: dict[str, float] = field(default_factory=dict)
-    """CPU seconds (user and system) by process name."""
+    """CPU seconds (user and system) by process name, with those of everything the process started."""
     peak_mb: dict[str, float] = field(default_factory=dict)
+    """The most memory one process had, the process itself or one that it started."""
 
     @property
     def total_cpu(self) -> float:
         """CPU seconds of all processes."""
         return sum(self.cpu.values())
 
+    @property
+    def highest_peak(self) -> float:
+        """Megabytes of the largest process."""
+        return max(self.peak_mb.values())
 
-def pipe(commands: Sequence[Sequence[str]], log: Path, source: Path | None = None, sink: Path | None = None) -> Cost:
+
+def pipe(commands: Sequence[Sequence[str]], log: Path, cwd: Path | None = None) -> Cost:
     """Run `commands` as a shell would run `a | b | c`.
 
     Raises:
@@ -34,38 +41,20 @@ def pipe(commands: Sequence[Sequence[str]], log: Path, source: Path | None = Non
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     running: list[tuple[str, subprocess.Popen[bytes]]] = []
-    with log.open("wb") as errors:
-        feed = source.open("rb") if source else subprocess.DEVNULL
-        for number, command in enumerate(commands):
-            last = number == len(commands) - 1
-            out = (sink.open("wb") if sink else subprocess.DEVNULL) if last else subprocess.PIPE
-            process = subprocess.Popen(command, stdin=feed, stdout=out, stderr=errors)
+    with log.open("ab") as errors:
+        for number, command in enumerate(commands, 1):
+            feed = running[-1][1].stdout if running else subprocess.DEVNULL
+            out = subprocess.DEVNULL if number == len(commands) else subprocess.PIPE
+            process = subprocess.Popen(command, stdin=feed, stdout=out, stderr=errors, cwd=cwd)
             if running and running[-1][1].stdout:
                 running[-1][1].stdout.close()
-            running.append((f"{number + 1} {Path(command[0]).name}", process))
-            feed = process.stdout or subprocess.DEVNULL
+            running.append((f"{number} {Path(command[0]).name}", process))
         cost = Cost(0.0)
         failed = [name for name, process in running if _reap(name, process, cost)]
     cost.wall = time.monotonic() - started
     if failed:
         raise RuntimeError(f"{', '.join(failed)} failed: see {log}")
     return cost
-
-
-def command(name: str, arguments: Sequence[str], cwd: Path, environment: dict[str, str], log: Path) -> Cost:
-    """Run one command with everything it starts; the CPU seconds are those of the whole process tree."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    before = os.times()
-    started = time.monotonic()
-    with log.open("wb") as errors:
-        done = subprocess.run(
-            arguments, cwd=cwd, env={**os.environ, **environment}, stdout=errors, stderr=errors, check=False
-        )
-    after = os.times()
-    if done.returncode:
-        raise RuntimeError(f"{name} failed with {done.returncode}: see {log}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Cost(time.monotonic() - started, {name: cpu})
 
 
 def _reap(name: str, process: subprocess.Popen[bytes], cost: Cost) -> bool:

@@ -18,17 +18,17 @@ class MissingServerError(Exception):
     """No server can be had here; the text says what is missing."""
 
 
-def environment(name: str, *requirements: str) -> Path:
-    """The Python of an environment with these requirements.
+def environment(name: str, *requirements: str, under: Path = FOLDER) -> Path:
+    """The Python of an environment with these requirements, in a folder of its own in `under`.
 
     Raises:
         MissingServerError: they cannot be installed.
     """
     wanted = hashlib.sha256("\n".join((*requirements, sys.version)).encode()).hexdigest()[:12]
-    folder = FOLDER / f"{name}-{wanted}"
+    folder = under / f"{name}-{wanted}"
     python = folder / "bin" / "python"
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / f"{name}.lock").open("w") as lock:
+    under.mkdir(parents=True, exist_ok=True)
+    with (under / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test runs may come at once
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)

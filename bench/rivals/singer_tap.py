@@ -1,4 +1,4 @@
-"""The rival's source: a tap as the Singer SDK's template makes it, every default left alone."""
+"""The default pipe's source: a tap as the Singer SDK's template makes it, every default left alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from purchases import COLUMNS
 from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
 
@@ -17,7 +16,13 @@ class Purchases(Stream):
 
     name = "purchases"
     primary_keys: ClassVar[tuple[str, ...]] = ("purchase_id",)
-    schema = th.PropertiesList(*(th.Property(column, th.StringType) for column in COLUMNS)).to_dict()
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Every column is text."""
+        with Path(self.config["path"]).open(encoding="utf-8", newline="") as file:
+            columns = next(csv.reader(file))
+        return th.PropertiesList(*(th.Property(column, th.StringType) for column in columns)).to_dict()
 
     def get_records(self, context: Any) -> Iterable[dict[str, Any]]:
         """One dictionary a row; empty text is null."""
