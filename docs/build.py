@@ -18,6 +18,7 @@ from transforms import explain, sources
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = {
+    "tap-bigquery": ("taps.bigquery.tap", "TapBigQuery"),
     "tap-csv": ("taps.csv.tap", "TapCSV"),
     "tap-mysql": ("taps.mysql.tap", "TapMySQL"),
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud.bigquery import SchemaField, Table
 
+from pipe.bigquery import connect
 from pipe.errors import DataError, PipeError
 from pipe.mapper import RUN_ID_VARIABLE
 from targets.bigquery import merge
-from targets.bigquery.client import CALL_SECONDS, RETRY, connect, open_dataset
+from targets.bigquery.client import CALL_SECONDS, RETRY, open_dataset
 from targets.bigquery.columns import BigQueryColumn, plan
 from targets.bigquery.errors import ANY, service_errors
 from targets.bigquery.jobs import Jobs

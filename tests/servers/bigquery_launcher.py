@@ -12,6 +12,7 @@ as JSON once it answers. It ends when its standard input does. Patched, because 
 - answers a load into a table that it does not have with an internal error, which clients repeat for minutes;
 - casts to NUMERIC with three digits after the point;
 - keeps BIGNUMERIC as DECIMAL(76, 38), which DuckDB does not have: here it has 38 digits, 20 of them after the point;
+- names a table for the result of a query, which its Storage Read API does not have;
 - lets `tables.patch` and `ALTER COLUMN ... SET DATA TYPE` change what it says of a table or the table, not both.
 """
 
@@ -25,6 +26,7 @@ import re
 import sys
 import tempfile
 import threading
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,20 @@ def _narrow_bignumeric() -> None:
     type_map._BQ_TO_DUCKDB["BIGNUMERIC"] = BIGNUMERIC
 
 
+def _keep_results() -> None:
+    fetch = DuckDBEngine.fetch_arrow
+    result = re.compile(r'"[^"]*_bqemu_anonymous"\."anon(\w+)"')
+
+    def fetched(self: Any, sql: str, parameters: Any = None) -> Any:
+        named = result.search(sql)
+        if not named:
+            return fetch(self, sql, parameters)
+        table = executor.JOB_RESULTS[str(uuid.UUID(named[1]))]
+        return table.select(re.findall(r'"(\w+)"', sql[: named.start()]) or table.column_names)
+
+    DuckDBEngine.fetch_arrow = fetched
+
+
 def _alter_both() -> None:
     update, sync = MemoryCatalogRepository.update_table, executor.sync_created_table
     change = re.compile(
@@ -193,6 +209,7 @@ async def main() -> None:
         _keep_job_ids,
         _keep_no_copies,
         _narrow_bignumeric,
+        _keep_results,
         _alter_both,
         _end_with_the_parent,
     ):

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import pytest
-from servers import bigquery_venv, mysql, postgres, snowflake
+from servers import bigquery, bigquery_venv, mysql, postgres, snowflake
 
 REQUIRED = "CI_REQUIRE_SERVERS"
 Server = TypeVar("Server")
@@ -28,6 +28,12 @@ def mysql_url() -> Iterator[str]:
 def snowflake_server() -> Iterator[snowflake.Server]:
     """A server that speaks Snowflake's protocol."""
     yield from _given(snowflake.server())
+
+
+@pytest.fixture(scope="module")
+def bigquery_server() -> Iterator[bigquery.Emulator]:
+    """An emulator of BigQuery; it keeps what is in it in memory, so each module has its own."""
+    yield from _given(bigquery.server())
 
 
 def _given(server: AbstractContextManager[Server]) -> Iterator[Server]:
