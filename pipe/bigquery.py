@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,8 +13,11 @@ import google.auth
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
+from google.auth.identity_pool import Credentials as WorkloadIdentity
 from google.auth.impersonated_credentials import Credentials as Impersonated
 from google.cloud.bigquery import Client
+from google.oauth2.credentials import Credentials as User
+from google.oauth2.service_account import Credentials as ServiceAccount
 
 from pipe.errors import ConfigurationError, CredentialsError
 
@@ -21,6 +26,12 @@ if TYPE_CHECKING:
 
 ENDPOINT_VARIABLE = "BIGQUERY_EMULATOR_HOST"
 SCOPES = ("https://www.googleapis.com/auth/bigquery", "https://www.googleapis.com/auth/cloud-platform")
+KINDS: dict[str, Any] = {
+    "service_account": ServiceAccount.from_service_account_info,
+    "authorized_user": User.from_authorized_user_info,
+    "external_account": WorkloadIdentity.from_info,
+}
+"""What `credentials_file` may hold. google-auth takes more and deprecates to let the file choose."""
 
 
 def connect(config: Mapping[str, Any]) -> Client:
@@ -58,11 +69,8 @@ def _credentials(config: Mapping[str, Any], endpoint: str | None) -> Any:
     if endpoint and is_loopback(endpoint) and not file and not account:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
     try:
-        if file:
-            found, _ = google.auth.load_credentials_from_file(file, scopes=SCOPES)  # type: ignore[no-untyped-call]
-        else:
-            found, _ = google.auth.default(scopes=SCOPES)
-    except (GoogleAuthError, OSError, ValueError) as error:
+        found = _from_file(Path(file)) if file else google.auth.default(scopes=SCOPES)[0]
+    except (GoogleAuthError, OSError, ValueError, TypeError, KeyError) as error:
         raise CredentialsError(
             "credentials_file cannot be used: it is missing, unreadable or no key of Google's"
             if file
@@ -71,3 +79,8 @@ def _credentials(config: Mapping[str, Any], endpoint: str | None) -> Any:
             remedy="Set credentials_file, or log in with gcloud auth application-default login",
         ) from None
     return Impersonated(found, account, SCOPES) if account else found  # type: ignore[no-untyped-call]
+
+
+def _from_file(path: Path) -> Any:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return KINDS[content["type"]](content, scopes=SCOPES)
