@@ -24,8 +24,10 @@ quality: .venv/.dev
 chaos: .venv/.dev
 	$(RUN)/pytest -m chaos
 
+# ROWS=4000000 for the long version.
+ROWS ?= 1000000
 bench: .venv/.dev
-	$(RUN)/python bench/run.py
+	$(RUN)/python bench/run.py --rows $(ROWS)
 
 # Settings tables, stream tables and presets in the docs come from the program.
 docs: .venv/.dev

@@ -30,15 +30,16 @@ class Contestant:
     """It gets fewer rows, for it would take many minutes; what is compared is rows a second."""
     table: str = "conversions"
     key: str = "transaction_id"
+    value: str = "value"
 
 
 def totals(contestant: Contestant, home: Path) -> Totals:
-    """Rows, distinct keys and the exact sum of `value` in what a run made.
+    """Rows, distinct keys and the exact sum of the value in what a run made.
 
-    The default pipe stores doubles: each is read back to the cent before it is added.
+    Some store doubles or texts: each is read to the cent before it is added.
     """
     query = (
-        f"SELECT count(*), count(DISTINCT {contestant.key}), sum(value::DECIMAL(38,2)) "
+        f"SELECT count(*), count(DISTINCT {contestant.key}), sum({contestant.value}::DECIMAL(38,2)) "
         f"FROM growthnav_bench.{contestant.table}"
     )
     with duckdb.connect(str(home / "out.duckdb"), read_only=True) as connection:
@@ -55,5 +56,6 @@ ALL = (
     Contestant("dlt-merge", "dlt, Arrow, merge by key", rivals.dlt_merge),
     Contestant("duckdb", "DuckDB alone (the limit)", rivals.duckdb_alone),
     Contestant("singer", "default Singer pipe", rivals.singer, ("csv",), True, "purchases", "purchase_id"),
+    Contestant("airbyte", "PyAirbyte", rivals.airbyte, ("csv",), True, "purchases", "purchase_id", "amount"),
 )
 NAMES = tuple(each.name for each in ALL)

@@ -40,6 +40,11 @@ def dlt_merge(source: Source, home: Path) -> Cost:
     return _script("dlt", "dlt_pipe.py", source, home, "merge")
 
 
+def airbyte(source: Source, home: Path) -> Cost:
+    """A source of Airbyte's protocol into the DuckDB cache, appended."""
+    return _script("airbyte", "airbyte_pipe.py", source, home)
+
+
 def singer(source: Source, home: Path) -> Cost:
     """A tap of the SDK, meltano-map-transform, target-duckdb, all defaults left alone."""
     tap = [str(environment("singer-tap") / "python"), str(HERE / "singer_tap.py")]

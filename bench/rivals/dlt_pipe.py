@@ -28,9 +28,8 @@ def main() -> None:
         dataset_name="growthnav_bench",
     )
     key = "conversion_id" if disposition == "merge" else None
-    conversions = dlt.resource(
-        reading.mapped(place), name="conversions", primary_key=key, write_disposition=disposition
-    )
+    write = {"disposition": "merge", "strategy": "upsert"} if key else "append"  # faster than delete-insert
+    conversions = dlt.resource(reading.mapped(place), name="conversions", primary_key=key, write_disposition=write)
     pipeline.run(conversions).raise_on_failed_jobs()
 
 

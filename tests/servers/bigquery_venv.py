@@ -40,7 +40,9 @@ def environment(name: str, *requirements: str, under: Path = FOLDER) -> Path:
 def _install(folder: Path, python: Path, requirements: tuple[str, ...]) -> None:
     if uv := _uv():
         _call("venv", uv, "venv", "-q", "--python", sys.executable, str(folder))
-        _call(", ".join(requirements), uv, "pip", "install", "-q", "-p", str(python), *requirements)
+        _call(
+            ", ".join(requirements), uv, "pip", "install", "-q", "--compile-bytecode", "-p", str(python), *requirements
+        )
     else:
         _call("venv", sys.executable, "-m", "venv", str(folder))
         _call(", ".join(requirements), str(python), "-m", "pip", "install", "-q", *requirements)
