@@ -15,7 +15,7 @@ from pipe.streams import CONVERSIONS, Kind
 from transforms import columns_money, columns_text, columns_time
 from transforms.columns_rules import FRAGMENTS, currency_code, first_filled, fragment, literal_of, translated
 from transforms.columns_text import Cell, Value, marks
-from transforms.compile_rows import MONEY, canonical
+from transforms.compile_rows import IS_DELETED, MONEY, canonical
 from transforms.reads import Joined, Read, SourceFields
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class ColumnMapper:
         wanted = [one.candidates for one in rule.fields.values()] + [one.candidates for one in rule.fragments]
         wanted += [rule.refund.amount.candidates] if rule.refund.amount else []
         found = {read for candidates in wanted for read in self._flat(self._fields.candidates(candidates))}
+        found |= {self._fields.deleted_at} if self._fields.deleted_at else set()
         conditions = [*rule.filters, *([rule.refund.when] if rule.refund.when else [])]
         return frozenset(found | {read for condition in conditions for read in self._tested(condition)})
 
@@ -93,6 +94,10 @@ class _Query:
         self._refund()
         self._key()
         self.outputs["identity_fragments"] = self._fragments()
+        if read := self.fields.deleted_at:  # few, and often without their row: they are for the row mapper
+            moment = columns_text.text(self.cells[read])
+            self.odd.append(marks(f"({moment.sql} IS NOT NULL)", moment.all_odd()))
+            self.outputs.setdefault(IS_DELETED, "NULL::BOOLEAN")
         tests = [self._test(condition) for condition in self.rule.filters]
         keep = " AND ".join(f"({test.sql})" for test in tests) or "true"
         odd = marks(*(test.odd for test in tests), f"(({keep}) AND ({marks(*self.odd)}))" if self.odd else "")

@@ -23,7 +23,7 @@ from pipe.money import amount_parser
 from pipe.money import to_text as money_text
 from pipe.streams import CONVERSIONS, Kind
 from transforms import convert
-from transforms.reads import Joined, Read, SourceFields
+from transforms.reads import DELETED_AT, Joined, Read, SourceFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +43,8 @@ _UNUSUAL = re.compile(r'[\\"\x00-\x1f]')
 
 RowMapper = Callable[[msgspec.Raw], "bytes | None"]
 """Encoded source record -> encoded canonical record; None when a filter leaves it out; `SkippableError` when bad."""
+
+IS_DELETED = "is_deleted"
 
 MONEY = frozenset({"value", "subtotal", "tax", "tip", "discount", "shipping_amount"})
 
@@ -112,11 +114,13 @@ class _Compiler:
         self._fragments()
         if rule.into is CONVERSIONS and self.target.include_raw:
             self.outputs["raw"] = "record"
+        self._deletion()
         self._finish()
         body = "\n    ".join(self.lines)
         code = f"def map_row(record):\n    {_DECODE}\n    {body}\n"
         exec(compile(code, f"<preset {self.target.source.preset.name}.{rule.name}>", "exec"), self.names)  # noqa: S102
-        return self.names["map_row"]  # type: ignore[no-any-return]
+        mapper: RowMapper = self.names["map_row"]
+        return _bearing_deletions(mapper) if self.fields.deleted_at else mapper
 
     def _order(self) -> list[str]:
         """Currency first: amounts in minor units need it."""
@@ -234,6 +238,12 @@ class _Compiler:
             return list(self.rule.fragments)
         return [fragment for fragment in self.rule.fragments if fragment.type != "customer_id"]
 
+    def _deletion(self) -> None:
+        """A record the source has deleted says so, whatever else the preset reads."""
+        if read := self.fields.deleted_at:
+            known = self.outputs.get(IS_DELETED, "None")
+            self.outputs[IS_DELETED] = f"(True if text({self._expression(read)}) is not None else {known})"
+
     def _finish(self) -> None:
         """The structs at both ends, and the return line."""
         into = self.rule.into
@@ -299,6 +309,22 @@ class _Compiler:
         listed = f"w_{len(self.names)}"
         self.names[listed] = frozenset(condition.values)
         return f"(({value} or '').lower() {'not in' if condition.negated else 'in'} {listed})"
+
+
+def _bearing_deletions(map_row: RowMapper) -> RowMapper:
+    """`map_row`, but a deletion that comes without its row (a log has only the key) is left out, not rejected."""
+    taken = msgspec.defstruct("Deletion", [("at", Any, None)], rename={"at": DELETED_AT})
+    decode = msgspec.json.Decoder(taken).decode
+
+    def bearing(record: msgspec.Raw) -> bytes | None:
+        try:
+            return map_row(record)
+        except SkippableError:
+            if decode(record).at:  # type: ignore[attr-defined]
+                return None
+            raise
+
+    return bearing
 
 
 def has_usual_names(names: Iterable[str]) -> bool:

@@ -21,6 +21,9 @@ class Read:
     """The sum of the numbers at `steps` (see `rules.Sum`)."""
 
 
+DELETED_AT = "_sdc_deleted_at"
+
+
 @dataclass(frozen=True)
 class Joined:
     """Several values as one text; nothing when one of them is nothing."""
@@ -47,6 +50,11 @@ class SourceFields:
         if name in self._declared or (self._open and not found):
             found.insert(0, name)
         return found
+
+    @property
+    def deleted_at(self) -> Read | None:
+        """When the source deleted the record, by Singer's convention; None when the schema does not tell of it."""
+        return Read(DELETED_AT) if DELETED_AT in self._declared else None
 
     def reads(self, path: Path, *, summed: bool = False) -> list[Read]:
         """What a path of a preset means here; nothing when the schema does not have the field."""

@@ -233,3 +233,30 @@ def test_the_user_needs_the_right_to_replicate(postgres_url: str, schema: str, t
 def test_state_is_json_of_known_shape(tap: Tap, schema: str) -> None:
     mark = state_of(tap())["bookmarks"][f"{schema}-people"]
     assert json.loads(json.dumps(mark))["log_position"].count("/") == 1
+
+
+@pytest.mark.parametrize(("identity", "told"), [("FULL", [(1, None), (2, True)]), ("DEFAULT", [(1, None)])])
+@pytest.mark.parametrize("files", [False, True])
+def test_deletions_reach_the_conversions(
+    postgres_url: str, schema: str, tap: Tap, tmp_path: Path, identity: str, told: list[Any], files: bool
+) -> None:
+    """A log has the whole deleted row only where it is told to; with the key alone nothing can be said of a sale."""
+    execute(
+        postgres_url,
+        f"CREATE TABLE {schema}.orders (id int PRIMARY KEY, total numeric(9,2), created_at timestamptz)",
+        f"ALTER TABLE {schema}.orders REPLICA IDENTITY {identity}",
+    )
+    more = {"batch_config": {"storage": {"root": str(tmp_path / "b")}}} if files else {}
+    state = state_of(tap(streams={"orders": LOG}, tables=["orders"], **more))
+    execute(
+        postgres_url,
+        f"INSERT INTO {schema}.orders VALUES (1, 5, '2024-05-01Z'), (2, 7, '2024-05-01Z')",
+        f"DELETE FROM {schema}.orders WHERE id = 2",
+    )
+    done = tap(state=state, streams={"orders": LOG}, tables=["orders"], **more)
+    source = {"preset": "pos", "match": [f"{schema}-orders"]}
+    mapped = run("map-conversions", {"tenant": "acme", "sources": [source]}, done.lines, tmp_path)
+    assert mapped.code == 0, mapped.log
+    last = {int(row["transaction_id"]): row.get("is_deleted") for row in mapped.records("conversions")}
+    assert not mapped.records("rejects")
+    assert [(number, last[number]) for number, _ in told] == told

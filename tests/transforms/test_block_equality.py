@@ -167,3 +167,26 @@ def test_typed_files(preset: str, rule: str, rules: str, tmp_path: Path) -> None
         assert outcome(in_blocks, "position") == outcome(one_by_one, "position")
 
     check()
+
+
+@pytest.mark.parametrize(("preset", "rule"), CASES)
+def test_deletions(preset: str, rule: str, rules: str, tmp_path: Path) -> None:
+    """Some records are deleted, of which some come with their key alone."""
+    fields, stream = roots(preset, rules, rule), stream_name(preset, rule)
+
+    @several
+    @given(seed=SEEDS)
+    def check(seed: int) -> None:
+        given = [json.loads(lenient.mend(record.encode())[0]) for record in records(seed, 20, fields)]
+        for number, record in enumerate(given):
+            if number % 3 == 1:
+                record["_sdc_deleted_at"] = "2024-05-02T00:00:00Z"
+            if number % 6 == 1:
+                given[number] = {key: record[key] for key in (fields[0], "_sdc_deleted_at") if key in record}
+        lines = lines_of(stream, [*fields, "_sdc_deleted_at"], [json.dumps(record).encode() for record in given])
+        settings = config(preset, rules, tmp_path)
+        one_by_one = outcome(run_inside(MapConversions, {**settings, "emit": "records"}, lines))
+        in_blocks = outcome(run_inside(MapConversions, {**settings, "emit": "batches"}, lines))
+        assert in_blocks == one_by_one
+
+    check()

@@ -309,3 +309,23 @@ def test_shipped_presets_map_their_sources(
         found = json.loads(row or b"{}")
         assert {name: found.get(name) for name in expected} == expected
         assert not target.bad_values
+
+
+DELETED = "2024-05-02T00:00:00Z"
+
+
+def test_a_deleted_record_says_so_whatever_the_preset_reads() -> None:
+    run = compiled(columns=[*COLUMNS, "_sdc_deleted_at"])
+    assert run(**BASE, _sdc_deleted_at=DELETED)["is_deleted"] is True
+    assert run(**BASE, voided="no", _sdc_deleted_at=DELETED)["is_deleted"] is True
+    assert run(**BASE, voided="no", _sdc_deleted_at=None)["is_deleted"] is False
+    assert "is_deleted" not in run(**BASE, _sdc_deleted_at=None)
+
+
+def test_a_deletion_without_its_row_is_left_out_not_rejected() -> None:
+    run = compiled(columns=[*COLUMNS, "_sdc_deleted_at"])
+    assert run(id=7, shop=1, _sdc_deleted_at=DELETED) is None
+    with pytest.raises(SkippableError):
+        run(id=7, shop=1, _sdc_deleted_at=None)
+    with pytest.raises(SkippableError):
+        compiled()(id=7, shop=1, _sdc_deleted_at=DELETED)  # a field of the source's own, for its SCHEMA does not tell
