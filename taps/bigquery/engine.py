@@ -8,17 +8,18 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
-from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
+from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from pipe.bigquery import connect
 from pipe.mapper import RUN_ID_VARIABLE
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits, expanded
 from taps.bigquery import storage, types
-from taps.bigquery.faults import SERVICE_ERRORS, too_slow, translated
+from taps.bigquery.faults import SERVICE_ERRORS, TIMED_OUT, too_slow, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,9 +46,7 @@ class BigQueryEngine:
         self._client: Any = None
         self._rows: Any = None
         self._stream: str | None = None
-        retry = float(config["retry_seconds"])
-        self._retry = DEFAULT_RETRY.with_timeout(retry)
-        self._job_retry = DEFAULT_JOB_RETRY.with_timeout(retry)
+        self._retry = DEFAULT_RETRY.with_timeout(float(config["retry_seconds"]))
 
     @contextmanager
     def connect(self) -> Iterator[None]:
@@ -154,7 +153,7 @@ class BigQueryEngine:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a small query."""
         with self.errors():
-            return [tuple(row.values()) for row in self._result(sql, parameters)]
+            return [tuple(row.values()) for row in self._ran(sql, parameters)()]
 
     def read(self, read: Read, chunk_rows: int) -> Iterator[pa.Table]:
         """The rows as Arrow tables of `chunk_rows`."""
@@ -169,7 +168,7 @@ class BigQueryEngine:
         )
         waiting: list[pa.Table] = []
         count = 0
-        for batch in self._rows.batches(self._result(select, read.parameters), ordered=bool(order)):
+        for batch in self._rows.batches(self._ran(select, read.parameters), ordered=bool(order)):
             waiting.append(types.typed(pa.Table.from_batches([batch]), read.columns))
             count += batch.num_rows
             while count >= chunk_rows:
@@ -182,17 +181,18 @@ class BigQueryEngine:
     def _columns(self, fields: Sequence[Any], zone: str | None) -> tuple[Column, ...]:
         return tuple(types.column(field, f"t.{self.quote(field.name)}", zone) for field in fields)
 
-    def _result(self, sql: str, parameters: Sequence[Any]) -> Any:
-        """The rows of a query, once it is done."""
+    def _ran(self, sql: str, parameters: Sequence[Any]) -> Callable[[], Any]:
+        """Run a query to its end; what is returned gives its rows."""
         timeout = self._config.get("statement_timeout")
         deadline = time.monotonic() + timeout if timeout else math.inf
         try:
             job = self._job(sql, parameters)
-            return job.result(retry=self._retry, job_retry=self._job_retry, timeout=timeout)
-        except SERVICE_ERRORS as error:
+            job.result(retry=self._retry, job_retry=None, timeout=timeout)
+        except TIMED_OUT:
             if time.monotonic() < deadline:
                 raise
-            raise too_slow(self._stream) from error
+            raise too_slow(self._stream) from None
+        return partial(job.result, retry=self._retry, job_retry=None)
 
     def _job(self, sql: str, parameters: Sequence[Any], *, dry_run: bool = False) -> Any:
         if self._client is None:
@@ -212,7 +212,7 @@ class BigQueryEngine:
             sql % tuple("?" for _ in parameters),
             config,
             retry=self._retry,
-            job_retry=self._job_retry,
+            job_retry=None,  # it goes on for ten minutes, whatever the limits
             timeout=min(timeout or _CALL_SECONDS, _CALL_SECONDS),
         )
 

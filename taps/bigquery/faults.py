@@ -22,6 +22,9 @@ SERVICE_ERRORS = (
 )
 """What a call of the clients may raise."""
 
+TIMED_OUT = (TimeoutError, requests.Timeout, api.RetryError)
+"""What a call raises that waits no longer."""
+
 _Fault = tuple[type[PipeError], str, str]
 _LOST: _Fault = (RetriableError, "BigQuery is busy or cannot be reached", "Run again: it goes on there")
 _QUOTA: _Fault = (RetriableError, "a quota of the project is used up", "Run again later, or raise the quota")

@@ -15,7 +15,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 from pipe.bigquery import endpoint_of, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
     from google.cloud.bigquery import Client
@@ -33,10 +33,14 @@ class Reader:
         """Without a client all come by REST."""
         self._client = client
 
-    def batches(self, rows: Any, *, ordered: bool) -> Iterator[pa.RecordBatch]:
-        """The rows of a result (`RowIterator`); ordered ones come in one stream, so that they stay so."""
-        streams = 1 if ordered else None
-        found = rows.to_arrow_iterable(self._client, max_stream_count=streams)
+    def batches(self, result: Callable[[], Any], *, ordered: bool) -> Iterator[pa.RecordBatch]:
+        """The rows of a result; ordered ones come in one stream, so that they stay so.
+
+        Args:
+            result: gives a `RowIterator` over the rows, as often as it is called: one is good for one try.
+            ordered: whether the query says in which order they come.
+        """
+        found = result().to_arrow_iterable(self._client, max_stream_count=1 if ordered else None)
         try:
             first = next(found, None)
         except (Forbidden, MethodNotImplemented):
@@ -44,7 +48,7 @@ class Reader:
                 raise
             logger.warning("The Storage Read API may not be used (roles/bigquery.readSessionUser): rows come by REST")
             self.close()
-            found = rows.to_arrow_iterable()
+            found = result().to_arrow_iterable()
             first = next(found, None)
         return chain([] if first is None else [first], found)
 

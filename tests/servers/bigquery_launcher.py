@@ -8,6 +8,7 @@ as JSON once it answers. It ends when its standard input does. Patched, because 
 - cannot qualify a column in `MERGE ... UPDATE SET t.column =`;
 - fails on an object for a JSON column in `insertAll`;
 - gives uploads an id of its own and runs a job of a known id again, where the service answers 409;
+- forgets a query's labels and time limit;
 - keeps a copy of a table after every change, so that half a million rows fill two gigabytes (time travel is lost);
 - answers a load into a table that it does not have with an internal error, which clients repeat for minutes;
 - casts to NUMERIC with three digits after the point;
@@ -119,7 +120,10 @@ def _keep_job_ids() -> None:
 
     async def query_once(project_id: str, job_id: str, config: dict[str, Any], **more: Any) -> Any:
         _refuse_known(more["ctx"], project_id, job_id)
-        return await query(project_id, job_id, config, **more)
+        found = await query(project_id, job_id, config, **more)
+        if not isinstance(found, dict):  # so it is for a dry run
+            found.configuration.update({name: config[name] for name in ("labels", "jobTimeoutMs") if name in config})
+        return found
 
     upload._load_configuration_from_envelope = with_id
     upload._run_load = once
