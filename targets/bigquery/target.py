@@ -143,8 +143,7 @@ class TargetBigQuery(CoreTarget):
 
     def _covered_state(self) -> bytes:
         """The STATE that the next commit lets out."""
-        waiting = self._run.committer.states._waiting if self._run else []
-        return waiting[-1][1] if waiting else b""
+        return self._run.committer.states.last if self._run else b""
 
 
 def main() -> NoReturn:

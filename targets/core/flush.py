@@ -88,6 +88,11 @@ class States:
         self.last_position = position
         self._waiting.append((position, value))
 
+    @property
+    def last(self) -> bytes:
+        """The last STATE that waits; empty when none does."""
+        return self._waiting[-1][1] if self._waiting else b""
+
     def release(self, before: int | None = None) -> bytes | None:
         """The last STATE that waits, or the last before input line `before`, unless it was the last one said.
 

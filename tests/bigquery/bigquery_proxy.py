@@ -44,7 +44,7 @@ class Proxy:
     seen: list[str] = field(default_factory=list)
     """The kinds of the requests that came, in order."""
     inserted: list[dict[str, Any]] = field(default_factory=list)
-    """The jobs that were inserted with a statement; the emulator forgets what they are labelled."""
+    """The jobs that were inserted with a statement, as they were sent."""
 
 
 class _Handler(BaseHTTPRequestHandler):
