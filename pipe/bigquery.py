@@ -1,10 +1,11 @@
-"""A client of BigQuery: endpoint and credentials."""
+"""A client of BigQuery: endpoint and credentials; labels."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ KINDS: dict[str, Any] = {
     "external_account": WorkloadIdentity.from_info,
 }
 """What `credentials_file` may hold. google-auth takes more and deprecates to let the file choose."""
+
+LONGEST_LABEL = 63
 
 
 def connect(config: Mapping[str, Any]) -> Client:
@@ -62,6 +65,11 @@ def is_loopback(endpoint: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def label(text: str) -> str:
+    """A text as the value of a label may be."""
+    return re.sub(r"[^a-z0-9_-]", "_", text.lower())[:LONGEST_LABEL]
 
 
 def _credentials(config: Mapping[str, Any], endpoint: str | None) -> Any:

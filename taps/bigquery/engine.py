@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ import pyarrow as pa
 from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-from pipe.bigquery import connect
+from pipe.bigquery import connect, label
 from pipe.mapper import RUN_ID_VARIABLE
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits, expanded
 from taps.bigquery import storage, types
@@ -29,8 +28,6 @@ _EASTMOST = "Pacific/Kiritimati"
 _DAY = 86_400
 _CALL_SECONDS = 60
 """How long one answer may take."""
-_NO_LABEL = re.compile(r"[^a-z0-9_-]")
-_LABEL_LENGTH = 63
 
 
 class BigQueryEngine:
@@ -218,5 +215,4 @@ class BigQueryEngine:
 
     def _labels(self) -> dict[str, str]:
         told = {"tenant": self._config.get("tenant"), "stream": self._stream, "run": os.environ.get(RUN_ID_VARIABLE)}
-        labels = {name: _NO_LABEL.sub("_", value.lower())[:_LABEL_LENGTH] for name, value in told.items() if value}
-        return {"tool": "growthnav", **labels}
+        return {"tool": "growthnav", **{name: label(value) for name, value in told.items() if value}}

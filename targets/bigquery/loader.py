@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.cloud.bigquery import SchemaField, Table
 
-from pipe.bigquery import connect
+from pipe.bigquery import connect, label
 from pipe.errors import DataError, PipeError
 from pipe.mapper import RUN_ID_VARIABLE
 from targets.bigquery import merge
@@ -23,7 +23,7 @@ from targets.bigquery.client import CALL_SECONDS, RETRY, open_dataset
 from targets.bigquery.columns import BigQueryColumn, plan
 from targets.bigquery.errors import ANY, service_errors
 from targets.bigquery.jobs import Jobs
-from targets.bigquery.names import label, table_name
+from targets.bigquery.names import table_name
 from targets.bigquery.spool import new_spool
 from targets.bigquery.staging import LocalStaging, is_mark, loaded_columns
 from targets.bigquery.tables import Tables

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 LONGEST = 300
 """Characters of a column name; table names may be longer, which nobody needs."""
 
-LONGEST_LABEL = 63
 _RESERVED = re.compile(
     r"_TABLE_|_FILE_|_PARTITION|_ROW_TIMESTAMP|__ROOT__|_COLIDENTIFIER|_CHANGE_(SEQUENCE_NUMBER|TYPE|TIMESTAMP)",
     re.IGNORECASE,
@@ -69,11 +68,6 @@ def column_names(properties: Iterable[str], described: Mapping[str, str | None])
         taken.add(folded(column))
         found[name] = column
     return {name: found[name] for name in names}
-
-
-def label(text: str) -> str:
-    """A text as the value of a label may be."""
-    return re.sub(r"[^a-z0-9_-]", "_", text.lower())[:LONGEST_LABEL]
 
 
 def _owner(column: str, text: str | None) -> str:

@@ -14,9 +14,10 @@ from google.cloud.bigquery import SchemaField, Table
 from servers.bigquery import PROJECT
 from support import record, state
 
+from pipe.bigquery import label
 from pipe.outbox import Outbox
 from pipe.streams import CANONICAL, CONVERSIONS
-from targets.bigquery.names import LONGEST, column_names, dataset_name, description, label, table_name
+from targets.bigquery.names import LONGEST, column_names, dataset_name, description, table_name
 
 TEXT, INTEGER = {"type": ["null", "string"]}, {"type": ["null", "integer"]}
 MONEY = {**TEXT, "format": "x-singer.decimal"}

@@ -164,18 +164,24 @@ def test_incremental_by_each_kind_of_key(bigquery_server: Emulator, dataset: str
       CAST(id AS NUMERIC) AS number FROM {0}.events"""
     fill(bigquery_server, dataset, (*EVENTS, make))
     everything = list(range(1, 101))
-    for key, more, expected in (
-        ("id", {}, [100]),
-        ("number", {"lookback_ids": 2}, [98, 99, 100]),
-        ("local_at", {"lookback_seconds": 3600}, everything[89:]),
-        ("local_at", {"source_timezone": "Pacific/Auckland"}, [100]),
-        ("day", {"lookback_days": 1}, everything),
-    ):
-        streams = {"e2": {"replication_key": key, "key_properties": ["id"], **more}}
-        first = tap(tables=["e2"], streams=streams)
-        assert first.code == 0, first.log
-        again = tap(*with_state(tmp_path, first.messages("STATE")[-1]["value"]), tables=["e2"], streams=streams)
-        assert sorted(row["id"] for row in again.records(f"{dataset}-e2")) == expected, (key, again.log)
+    kinds: dict[str, tuple[dict[str, Any], list[int]]] = {
+        "by_id": ({"replication_key": "id"}, [100]),
+        "by_number": ({"replication_key": "number", "lookback_ids": 2}, [98, 99, 100]),
+        "by_time": ({"replication_key": "local_at", "lookback_seconds": 3600}, everything[89:]),
+        "by_zoned_time": ({"replication_key": "local_at", "source_timezone": "Pacific/Auckland"}, [100]),
+        "by_either": ({"replication_key": "moment", "coalesce": ["day"]}, [100]),
+        "by_day": ({"replication_key": "day", "lookback_days": 1}, everything),
+    }
+    sql = f"SELECT *, TIMESTAMP(local_at) AS moment FROM {dataset}.e2"
+    queries = {name: {"sql": sql, "key_properties": ["id"], **options} for name, (options, _) in kinds.items()}
+    first = tap(tables=["none"], queries=queries)
+    assert first.code == 0, first.log
+    again = tap(*with_state(tmp_path, first.messages("STATE")[-1]["value"]), tables=["none"], queries=queries)
+    assert again.code == 0, again.log
+    for name, (_, expected) in kinds.items():
+        assert sorted(row["id"] for row in first.records(name)) == everything, name
+        assert sorted(row["id"] for row in again.records(name)) == expected, name
+    assert {row["local_at"][-1] for row in first.records("by_zoned_time")} == {"Z"}
 
 
 def test_from_every_state_the_rest_comes(bigquery_server: Emulator, dataset: str, tap: Tap, tmp_path: Path) -> None:
