@@ -50,6 +50,7 @@ def totals(contestant: Contestant, home: Path) -> Totals:
 ALL = (
     Contestant(BASE, "ours, files", ours.in_batches),
     Contestant("ours-meltano", "ours, files, meltano run", ours.by_meltano),
+    Contestant("ours-tap-records", "ours, tap by row, meltano", ours.tap_in_records),
     Contestant("ours-records", "ours, a message a row", ours.in_records, slow=True),
     Contestant("ours-no-people", "ours, files, no people", ours.without_people),
     Contestant("dlt-append", "dlt, Arrow, append", rivals.dlt_append),

@@ -72,28 +72,41 @@ def without_people(source: Source, home: Path) -> Cost:
 
 def by_meltano(source: Source, home: Path) -> Cost:
     """Batch files, under `meltano run`."""
-    project = _project(configs(source, home), home / "project")
+    return _meltano(configs(source, home), home)
+
+
+def tap_in_records(source: Source, home: Path) -> Cost:
+    """A tap that sends a message a row, as most do, and batch files from then on, under `meltano run`."""
+    return _meltano(configs(source, home) | {source.tap: source.settings}, home)
+
+
+def _meltano(made: Configs, home: Path) -> Cost:
+    made_project = project(made, home / "project")
     command = [str(BIN / "meltano"), "--environment=bench", "run", "ours"]
-    return measure.pipe([command], home / "log.txt", project)
+    return measure.pipe([command], home / "log.txt", made_project)
 
 
-def _project(made: Configs, home: Path) -> Path:
+def project(made: Configs, home: Path) -> Path:
     """The shipped project in a directory of its own, with these settings and one job."""
     home.mkdir()
     shutil.copy(ROOT / "logging.yaml", home)
     text = (ROOT / "meltano.yml").read_text(encoding="utf-8").replace("./.venv/bin/", f"{BIN}/")
-    project = yaml.safe_load(text)
+    shipped = yaml.safe_load(text)
     tap, *steps = made
     plugins = {
         "extractors": [{"name": tap, "config": made[tap]}],
         "mappers": [{"name": name, "config": made[name]} for name in steps[:-1]],
         "loaders": [{"name": steps[-1], "config": made[steps[-1]]}],
     }
-    mappings = {mapper["name"]: mapper["mappings"][0]["name"] for mapper in project["plugins"]["mappers"]}
+    (extractor,) = (each for each in shipped["plugins"]["extractors"] if each["name"] == tap)
+    for setting in extractor["settings"]:
+        if setting["name"] not in made[tap]:
+            setting.pop("value", None)  # files are what is shipped, and a null would not undo that
+    mappings = {mapper["name"]: mapper["mappings"][0]["name"] for mapper in shipped["plugins"]["mappers"]}
     task = " ".join(mappings.get(name, name) for name in made)
-    project["environments"] = [{"name": "bench", "config": {"plugins": plugins}}]
-    project["jobs"] = [{"name": "ours", "tasks": [task]}]
+    shipped["environments"] = [{"name": "bench", "config": {"plugins": plugins}}]
+    shipped["jobs"] = [{"name": "ours", "tasks": [task]}]
     for part in ("include_paths", "schedules"):
-        project.pop(part, None)
-    (home / "meltano.yml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
+        shipped.pop(part, None)
+    (home / "meltano.yml").write_text(yaml.safe_dump(shipped, sort_keys=False), encoding="utf-8")
     return home

@@ -14,14 +14,16 @@ import chart
 import contestants
 import duckdb
 import measure
+import ours
 import pytest
 import report
 import rivals
 import run
 import second_run
+import yaml
 from measure import Cost
 from report import Failure, Result
-from sources import MISSING
+from sources import MISSING, Source
 
 ROWS = 5000
 
@@ -91,6 +93,23 @@ def test_unknown_contestants_and_sources_are_refused(capsys: pytest.CaptureFixtu
 def test_every_rival_is_pinned() -> None:
     every = [package for packages in rivals.VERSIONS.values() for package in packages]
     assert all(re.fullmatch(r"[\w\[\],-]+==[\d.]+", package) for package in every), every
+
+
+def test_meltano_gets_the_settings_of_the_contestant_and_no_others(tmp_path: Path) -> None:
+    source = Source("csv", ROWS, "tap-csv", {"streams": []}, {})
+    made = ours.configs(source, tmp_path)
+    for name, tap in (("files", made["tap-csv"]), ("records", source.settings)):
+        written = yaml.safe_load((ours.project(made | {"tap-csv": tap}, tmp_path / name) / "meltano.yml").read_text())
+        (plugin,) = (each for each in written["plugins"]["extractors"] if each["name"] == "tap-csv")
+        (given,) = written["environments"][0]["config"]["plugins"]["extractors"]
+        assert [
+            setting["name"] for setting in plugin["settings"] if "value" in setting and setting["name"] not in tap
+        ] == []
+        assert given == {"name": "tap-csv", "config": tap}
+        assert ("batch_config" in tap) is (name == "files")
+        names = {each["name"] for kind in written["plugins"].values() for each in kind}
+        names |= {each["name"] for mapper in written["plugins"]["mappers"] for each in mapper["mappings"]}
+        assert set(written["jobs"][0]["tasks"][0].split()) <= names
 
 
 def test_ours_and_duckdb_alone_store_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
