@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipe.errors import DataError, SkippableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from taps.base.files.table import Row, Rows
     from taps.base.files.text import Lines
@@ -80,18 +80,33 @@ class Delimited:
         self.cut = 0
         """Rows of which `pad` dropped cells beyond the last column."""
         self._lines = lines
-        self._dialect = dialect
-        self._layout = layout
+        self.dialect = dialect
+        self.layout = layout
         self._start = layout.header - 1 if type(layout.header) is int else 0
-        self._delimiter = self._find_delimiter()
+        self.delimiter = self._find_delimiter()
         self._parsed = self._parse()
         self._held: list[Row | SkippableError] = []
         self.columns = self._header() if layout.header else self._given_names()
 
     def rows(self) -> Rows:
         """Every data row; blank lines are none."""
-        width, nulls, trim = len(self.columns), self._layout.nulls, self._dialect.trim
-        for row in chain(self._held, self._parsed):
+        return self._cells(chain(self._held, self._parsed))
+
+    def held(self) -> Rows:
+        """The rows that were read to count the columns, where no header names them."""
+        return self._cells(self._held)
+
+    def rows_of(self, lines: Lines, count: int) -> Rows:
+        """The data rows that begin in the first `count` of other lines; afterwards these are read no further."""
+        self._lines, self._start = lines, 0
+        for row in self._cells(self._parse()):
+            yield row
+            if lines.row_start >= count:
+                return
+
+    def _cells(self, rows: Iterable[Row | SkippableError]) -> Rows:
+        width, nulls, trim = len(self.columns), self.layout.nulls, self.dialect.trim
+        for row in rows:
             if not isinstance(row, list):
                 yield row
                 continue
@@ -107,10 +122,10 @@ class Delimited:
             yield [None if cell in nulls else cell for cell in row]
 
     def _parse(self) -> Rows:
-        if self._delimiter == WHITESPACE:
+        if self.delimiter == WHITESPACE:
             yield from self._parse_blanks()
             return
-        lines, options = self._lines, self._dialect.options(self._delimiter)
+        lines, options = self._lines, self.dialect.options(self.delimiter)
         at = self._start
         while True:
             start = at
@@ -121,14 +136,14 @@ class Delimited:
                     if row:
                         yield row
             except csv.Error:
+                lines.row_start = at = at + 1
                 yield SkippableError("its quotes do not close where a cell ends", rule="quotes")
-                at += 1
             else:
                 return
 
     def _parse_blanks(self) -> Iterator[list[str]]:
         for number, line in enumerate(self._lines.read_from(self._start), self._start):
-            self._lines.row_start = number
+            self._lines.row_start = number + 1
             if cells := [cell for cell in line.strip(" \t\r\n").replace("\t", " ").split(" ") if cell]:
                 yield cells
 
@@ -138,13 +153,13 @@ class Delimited:
             return None
         if not any(cell.strip() for cell in row[width:]) and len(row) > width:
             return row[:width]  # delimiters at the end of the line, with nothing between them
-        if not self._layout.pad:
+        if not self.layout.pad:
             return SkippableError(f"it has {len(row)} cells instead of {width}", rule=RAGGED)
         self.cut += len(row) > width
         return [*row[:width], *[None] * (width - len(row))]
 
     def _find_delimiter(self) -> str:
-        declared = self._dialect.delimiter
+        declared = self.dialect.delimiter
         if declared != DETECT:
             return "\t" if declared == TAB else declared
         sample = self._lines.sample()[self._start : self._start + _SAMPLE_LINES]
@@ -156,7 +171,7 @@ class Delimited:
     def _fit(self, sample: list[str], delimiter: str) -> tuple[float, int]:
         """How well the delimiter explains the lines: the share of rows as wide as the first, and that width."""
         try:
-            widths = [len(row) for row in csv.reader(sample, **self._dialect.options(delimiter)) if row]
+            widths = [len(row) for row in csv.reader(sample, **self.dialect.options(delimiter)) if row]
         except csv.Error:
             return 0, 0
         return (widths.count(widths[0]) / len(widths), widths[0]) if widths and widths[0] > 1 else (0, 0)
@@ -179,7 +194,7 @@ class Delimited:
         for name in names:
             new, count = name, 1
             while new in used:
-                if not self._layout.number_duplicates:
+                if not self.layout.number_duplicates:
                     raise DataError(
                         f"the header names '{name}' twice",
                         remedy="Set duplicate_columns: number to call the second one "
@@ -192,7 +207,7 @@ class Delimited:
         return unique
 
     def _given_names(self) -> list[str]:
-        names = list(self._layout.names)
+        names = list(self.layout.names)
         for row in self._parsed:
             self._held.append(row)
             if isinstance(row, list) and any(cell.strip() for cell in row):

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipe.errors import DataError
 from pipe.lenient import BOM
-from taps.base.files import choices, jsonl, text, unpack
+from taps.base.files import choices, jsonl, mixed, text, unpack
 from taps.base.files.delimited import DETECT, TAB, Delimited, Dialect, Layout
+from taps.base.files.mixed import Blocks
 from taps.base.files.parquet import ParquetTable
 from taps.base.files.table import Column
-from taps.base.files.text import Lines, LongLineError
+from taps.base.files.text import Lines, LongLineError, NulFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from taps.base.files.find import SourceFile
     from taps.base.files.settings import StreamSettings
-    from taps.base.files.table import Objects, Rows
+    from taps.base.files.table import Objects, Rows, Tables
 
 _SUFFIXES = {
     ".csv": choices.CSV,
@@ -39,6 +41,7 @@ class Source:
 
     Either a table (`columns` and `rows`) or `objects`. Columns of a delimited file are strings; the caller sets their
     declared types. `notes` say what was made to fit without rejecting a row, once the file has been read.
+    `tables` gives what `rows` gives, many rows at a time.
     """
 
     columns: list[Column] = field(default_factory=list)
@@ -46,11 +49,12 @@ class Source:
     objects: Objects | None = None
     typed: bool = False
     notes: list[str] = field(default_factory=list)
+    tables: Tables | None = None
 
 
 @contextmanager
-def opened(file: SourceFile, options: StreamSettings) -> Iterator[Source]:
-    """Open the file and read as far as its header.
+def opened(file: SourceFile, options: StreamSettings, *, in_tables: bool = False) -> Iterator[Source]:
+    """Open the file and read as far as its header; `in_tables`, to read `tables` where the format has them.
 
     Raises:
         CredentialsError, DataError, RetriableError: the file cannot be read; the error names it.
@@ -64,14 +68,18 @@ def opened(file: SourceFile, options: StreamSettings) -> Iterator[Source]:
             with _parquet(file, options) as source:
                 yield source
             return
-        lines = Lines(text.decoded(unpack.pieces(file.path), options.encoding), options.max_line_length)
+        nuls = NulFilter()
         try:
             if form == choices.JSONL:
-                source = Source(objects=jsonl.objects(lines))
+                source = Source(objects=jsonl.objects(Lines(_texts(file, options, nuls))))
                 yield source
             else:
+                blocks = Blocks(_utf8_texts(file, options, nuls)) if in_tables else None
+                lines = Lines(blocks.decoded() if blocks else _texts(file, options, nuls))
                 table = _delimited(lines, form, options)
                 source = Source([Column(name, {}) for name in table.columns], table.rows())
+                if blocks and table.columns:
+                    source.tables = partial(mixed.items, table, lines, blocks, options.max_line_length)
                 yield source
                 if table.cut:
                     source.notes.append(f"{table.cut} rows had more cells than columns; the surplus was dropped")
@@ -80,8 +88,18 @@ def opened(file: SourceFile, options: StreamSettings) -> Iterator[Source]:
                 f"a line is longer than max_line_length ({options.max_line_length})",
                 remedy="Check that it is text with line ends; or raise max_line_length",
             ) from None
-        if lines.nuls:
-            source.notes.append(f"{lines.nuls} NUL characters were dropped")
+        if nuls.dropped:
+            source.notes.append(f"{nuls.dropped} NUL characters were dropped")
+
+
+def _texts(file: SourceFile, options: StreamSettings, nuls: NulFilter) -> Iterator[str]:
+    texts = text.decoded(unpack.pieces(file.path), options.encoding)
+    return text.whole_lines(nuls.without(texts), options.max_line_length)
+
+
+def _utf8_texts(file: SourceFile, options: StreamSettings, nuls: NulFilter) -> Iterator[bytes]:
+    texts = text.utf8(unpack.pieces(file.path), options.encoding)
+    return text.whole_lines(nuls.without(texts), options.max_line_length)
 
 
 def _format(file: SourceFile, options: StreamSettings) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipe.errors import SkippableError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from taps.base.files.kinds import Convert
 
 Row = list[Any]
@@ -19,6 +21,12 @@ Rows = Iterator[Row | SkippableError]
 
 Objects = Iterator[dict[str, Any] | SkippableError]
 """The records of a format in which each names its own properties."""
+
+Part: TypeAlias = "pa.Table | list[Row | SkippableError]"
+"""Rows in order: as a table of the wanted columns with neutral names, or as cells of all columns."""
+
+Tables = Callable[[Sequence[int]], Iterator[Part]]
+"""The rows of a file, whose wanted columns are given by their places; at least one."""
 
 
 @dataclass

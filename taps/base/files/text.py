@@ -1,4 +1,7 @@
-"""Characters and lines out of bytes: the encoding declared or detected, line ends kept, memory bounded."""
+"""Characters and lines out of bytes: the encoding declared or detected, line ends kept, memory bounded.
+
+Text is either `str`, or `bytes` known to be UTF-8 for readers that would only encode it again.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ import io
 from collections import deque
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, AnyStr, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 DETECT = "detect"
 _MARKS = (
@@ -21,6 +24,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE = 4096
+_CONTINUATION, _LEAD, _LEAD_OF_3, _LEAD_OF_4 = 0x80, 0xC0, 0xE0, 0xF0
+"""Smallest bytes of UTF-8 characters of several bytes: one that goes on, and first ones."""
 
 
 class UndecodableError(Exception):
@@ -46,28 +51,120 @@ def decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[str]:
     Raises:
         UndecodableError: bytes that the encoding does not have.
     """
+    return _decoded(pieces, encoding, lambda name: codecs.getincrementaldecoder(name)(), bytes.decode)
+
+
+def utf8(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The same text in the same pieces, as UTF-8.
+
+    Raises:
+        UndecodableError: bytes that the encoding does not have.
+    """
+    return _decoded(pieces, encoding, _Utf8Decoder, bytes)
+
+
+_Text = TypeVar("_Text", str, bytes, covariant=True)
+
+
+class _Decoder(Protocol[_Text]):
+    def decode(self, data: bytes, /, final: bool = False) -> _Text: ...
+
+
+def _decoded(
+    pieces: Iterable[bytes], encoding: str, make: Callable[[str], Any], of_ascii: Callable[[bytes], AnyStr]
+) -> Iterator[AnyStr]:
     source = iter(pieces)
     first = next(source, b"")
     mark, marked = next(((mark, name) for mark, name in _MARKS if first.startswith(mark)), (b"", ""))
     name = marked or (_utf16_without_mark(first) if encoding == DETECT else encoding)
-    decoder = codecs.getincrementaldecoder(name)() if name else None
+    decoder: _Decoder[AnyStr] | None = make(name) if name else None
     offset = len(mark)
     piece = b""
     try:
         for piece in chain([first[len(mark) :]], source):
             if decoder is None:
                 if piece.isascii():
-                    yield piece.decode("ascii")
+                    yield of_ascii(piece)
                     offset += len(piece)
                     continue
                 name = _guess(piece)
-                decoder = codecs.getincrementaldecoder(name)()
+                decoder = make(name)
             yield decoder.decode(piece)
             offset += len(piece)
         if decoder is not None:
             yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise UndecodableError(name, offset + error.start) from None
+
+
+class _Utf8Decoder:
+    """To UTF-8 from any encoding; what is UTF-8 already is only checked."""
+
+    def __init__(self, encoding: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._same = codecs.lookup(encoding).name == "utf-8"
+        self._rest = b""
+
+    def decode(self, data: bytes, final: bool = False) -> bytes:
+        if not self._same:
+            return self._decoder.decode(data, final).encode()
+        data = self._rest + data
+        size = len(data) if final else _whole_characters(data)
+        good, self._rest = data[:size], data[size:]
+        if not (_is_utf8(good) and _begins_character(self._rest)):
+            codecs.utf_8_decode(data, "strict", final)  # raises the error that says where
+        return good
+
+
+def _whole_characters(data: bytes) -> int:
+    """Length without the beginning of a UTF-8 character at the end."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= _LEAD:
+            wanted = 2 if byte < _LEAD_OF_3 else 3 if byte < _LEAD_OF_4 else 4
+            return len(data) - back if wanted > back else len(data)
+        if byte < _CONTINUATION:
+            break
+    return len(data)
+
+
+def _begins_character(data: bytes) -> bool:
+    try:
+        codecs.utf_8_decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether it is; a tenth of the cost of decoding."""
+    import numpy as np
+    import pyarrow as pa
+
+    ends = pa.py_buffer(np.array([0, len(data)], np.int64))
+    try:
+        pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(data)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+class NulFilter:
+    """Drops NUL characters, and counts them."""
+
+    def __init__(self) -> None:
+        """Start at none."""
+        self.dropped = 0
+
+    def without(self, texts: Iterable[AnyStr]) -> Iterator[AnyStr]:
+        """The texts without NUL."""
+        for text in texts:
+            nul, nothing = ("\0", "") if isinstance(text, str) else (b"\0", b"")
+            if nul in text:
+                self.dropped += text.count(nul)
+                yield text.replace(nul, nothing)
+            else:
+                yield text
 
 
 @dataclass(eq=False)
@@ -93,19 +190,14 @@ class Lines:
     what comes after it is kept.
     """
 
-    def __init__(self, texts: Iterable[str], limit: int) -> None:
-        """Split `texts` into lines of at most about `limit` characters."""
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Take `texts` of whole lines each."""
         self.row_start = 0
-        self.nuls = 0
         self._kept: deque[_Block] = deque()
-        self._fresh = self._blocks(texts, limit)
+        self._fresh = self._blocks(texts)
 
     def read_from(self, line: int) -> Iterator[str]:
-        """Every line from number `line` on, which must not lie before `row_start`.
-
-        Raises:
-            LongLineError: a line is longer than the limit.
-        """
+        """Every line from number `line` on, which must not lie before `row_start`."""
         self.row_start = line
         return chain(chain.from_iterable(self._again(line)), chain.from_iterable(self._fresh))
 
@@ -115,6 +207,11 @@ class Lines:
             next(self._fresh, None)
         return self._kept[0].split() if self._kept else []
 
+    def unread(self) -> list[str]:
+        """What was taken from the texts but lies at or after `row_start`; nothing may be read after that."""
+        blocks = [block for block in self._kept if block.first + block.count > self.row_start]
+        return ["".join(block.split()[max(0, self.row_start - block.first) :]) for block in blocks]
+
     def _again(self, line: int) -> Iterator[Iterator[str]]:
         for block in [block for block in self._kept if block.first + block.count > line]:
             lines = block.split()
@@ -122,9 +219,9 @@ class Lines:
             yield map(lines.__getitem__, range(max(0, line - block.first), block.count))
             block.lines = None
 
-    def _blocks(self, texts: Iterable[str], limit: int) -> Iterator[list[str]]:
+    def _blocks(self, texts: Iterable[str]) -> Iterator[list[str]]:
         first = 0
-        for text in _whole_lines(self._without_nul(texts), limit):
+        for text in texts:
             while self._kept and self._kept[0].first + self._kept[0].count <= self.row_start:
                 self._kept.popleft()
             block = _Block(first, text)
@@ -134,32 +231,34 @@ class Lines:
             yield lines
             block.lines = None
 
-    def _without_nul(self, texts: Iterable[str]) -> Iterator[str]:
-        for text in texts:
-            if "\0" in text:
-                self.nuls += text.count("\0")
-                yield text.replace("\0", "")
-            else:
-                yield text
 
+def whole_lines(texts: Iterable[AnyStr], limit: int) -> Iterator[AnyStr]:
+    """The same text in pieces of whole lines.
 
-def _whole_lines(texts: Iterable[str], limit: int) -> Iterator[str]:
-    rest: list[str] = []
+    Raises:
+        LongLineError: a line has more than about `limit` characters.
+    """
+    rest: list[AnyStr] = []
     size = 0
     for text in texts:
         # A CR at the very end may be the first half of a CRLF: it waits for what follows.
-        cut = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
-        if not cut and not (rest and rest[-1].endswith("\r")):
+        feed, back = ("\n", "\r") if isinstance(text, str) else (b"\n", b"\r")
+        cut = max(text.rfind(feed), text.rfind(back, 0, -1)) + 1
+        if not cut and not (rest and rest[-1].endswith(back)):
             rest.append(text)
-            size += len(text)
+            size += _characters(text)
             if size > limit:
                 raise LongLineError
             continue
-        yield "".join((*rest, text[:cut]))
+        yield text[:0].join([*rest, text[:cut]])
         rest = [text[cut:]]
-        size = len(rest[0])
-    if size:
-        yield "".join(rest)
+        size = _characters(rest[0])
+    if any(rest):
+        yield rest[0][:0].join(rest)
+
+
+def _characters(text: str | bytes) -> int:
+    return len(text) if isinstance(text, str) or text.isascii() else len(text.decode())
 
 
 def _utf16_without_mark(sample: bytes) -> str:
