@@ -63,11 +63,11 @@ def utf8(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     return _decoded(pieces, encoding, _Utf8Decoder, bytes)
 
 
-_Text = TypeVar("_Text", str, bytes, covariant=True)
+_Text_co = TypeVar("_Text_co", str, bytes, covariant=True)
 
 
-class _Decoder(Protocol[_Text]):
-    def decode(self, data: bytes, /, final: bool = False) -> _Text: ...
+class _Decoder(Protocol[_Text_co]):
+    def decode(self, data: bytes, /, final: bool = False) -> _Text_co: ...
 
 
 def _decoded(
@@ -250,7 +250,8 @@ def whole_lines(texts: Iterable[AnyStr], limit: int) -> Iterator[AnyStr]:
             if size > limit:
                 raise LongLineError
             continue
-        yield text[:0].join([*rest, text[:cut]])
+        rest.append(text[:cut])
+        yield text[:0].join(rest)
         rest = [text[cut:]]
         size = _characters(rest[0])
     if any(rest):
