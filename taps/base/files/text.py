@@ -199,6 +199,9 @@ class Lines:
     def read_from(self, line: int) -> Iterator[str]:
         """Every line from number `line` on, which must not lie before `row_start`."""
         self.row_start = line
+        while not (self._kept and self._kept[-1].first + self._kept[-1].count > line):
+            if next(self._fresh, None) is None:
+                break
         return chain(chain.from_iterable(self._again(line)), chain.from_iterable(self._fresh))
 
     def sample(self) -> list[str]:
