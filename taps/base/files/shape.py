@@ -94,17 +94,21 @@ class TableShape:
             )
         wanted = [(place, column) for place, column in enumerate(columns) if frame.wanted(column.name)]
         self.news = {column.name: column.schema for _, column in wanted}
-        self._picks = [place for place, _ in wanted] if len(wanted) < len(columns) else None
-        self._columns = [column for _, column in wanted]
-        self._frame = frame
-        self._names = [*(column.name for column in self._columns), *frame.mark_names()]
+        self.places = [place for place, _ in wanted]
+        """Where the wanted columns are in a row."""
+        self.columns = [column for _, column in wanted]
+        self.frame = frame
+        self.names = [*(column.name for column in self.columns), *frame.mark_names()]
+        """Names of the properties of a record, in order."""
+        self.keys = [self.names.index(key) for key in frame.keys if key not in frame.mark_names()]
+        """Places of the keys among the names."""
+        self._picks = self.places if len(wanted) < len(columns) else None
         self._marks = list(frame.marks.values())
-        self._keys = [self._names.index(key) for key in frame.keys if key not in frame.mark_names()]
         self._may_widen = any(column.widens for column in columns)
         self._prepare()
 
     def _prepare(self) -> None:
-        self._converts = [(place, column.convert) for place, column in enumerate(self._columns) if column.convert]
+        self._converts = [(place, column.convert) for place, column in enumerate(self.columns) if column.convert]
 
     def encode(self, row: Row, number: int) -> bytes:
         """See `Shape`."""
@@ -118,23 +122,28 @@ class TableShape:
                 try:
                     values[place] = convert(value)
                 except SkippableError as error:
-                    if self._columns[place].widens:
-                        self._widen(place)
+                    if self.columns[place].widens:
+                        self.widen(place)
                         return self.encode(row, number)
-                    self._frame.check_bad_value(self._names[place], error)
+                    self.frame.check_bad_value(self.names[place], error)
                     values[place] = None
-        for place in self._keys:
+        for place in self.keys:
             if values[place] is None:
-                raise SkippableError("the key has no value", rule="key", field=self._names[place])
+                raise self.no_key(place)
         values += self._marks
         values.append(number)  # dropped by zip where it is not wanted
-        return messages.encode(dict(zip(self._names, values, strict=False)))
+        return messages.encode(dict(zip(self.names, values, strict=False)))
 
-    def _widen(self, place: int) -> None:
-        column = self._columns[place]
+    def widen(self, place: int) -> None:
+        """Make the wanted column at that place a text column."""
+        column = self.columns[place]
         column.schema, column.convert, column.widens = kinds.SCHEMAS[kinds.STRING], None, False
         self.news[column.name] = column.schema
         self._prepare()
+
+    def no_key(self, place: int) -> SkippableError:
+        """The error that rejects a row without that key."""
+        return SkippableError("the key has no value", rule="key", field=self.names[place])
 
 
 class ObjectShape:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipe.errors import DataError
 from pipe.lenient import BOM
 from taps.base.files import choices, jsonl, mixed, text, unpack
-from taps.base.files.delimited import DETECT, TAB, Delimited, Dialect, Layout
+from taps.base.files.delimited import DETECT, TAB, WHITESPACE, Delimited, Dialect, Layout
 from taps.base.files.mixed import Blocks
 from taps.base.files.parquet import ParquetTable
 from taps.base.files.table import Column
@@ -78,7 +78,7 @@ def opened(file: SourceFile, options: StreamSettings, *, in_tables: bool = False
                 lines = Lines(blocks.decoded() if blocks else _texts(file, options, nuls))
                 table = _delimited(lines, form, options)
                 source = Source([Column(name, {}) for name in table.columns], table.rows())
-                if blocks and table.columns:
+                if blocks and table.columns and table.delimiter != WHITESPACE:
                     source.tables = partial(mixed.items, table, lines, blocks, options.max_line_length)
                 yield source
                 if table.cut:

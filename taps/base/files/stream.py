@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +11,23 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INC
 
 from pipe import metrics
 from pipe.errors import DataError, PipeError, RetriableError, SkippableError
-from taps.base.files import bookmark, choices, columns, kinds, listing, shape
+from taps.base.batch_files import JSONL
+from taps.base.files import bookmark, choices, columns, kinds, listing, shape, tabled
 from taps.base.files.rejected import Rejected
 from taps.base.files.source import opened
 from taps.base.settings import BATCH_SIZE
 from taps.base.stream import BlockStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
+
+    import pyarrow as pa
 
     from taps.base.files.find import SourceFile
     from taps.base.files.settings import StreamSettings
     from taps.base.files.source import Source
+    from taps.base.files.table import Tables
+    from taps.base.stream import Rows
     from taps.base.tap import PipeTap
 
 BLOCK_BYTES = 256 * 1024
@@ -38,8 +44,8 @@ class FileStream(BlockStream):
         super().__init__(tap, name=options.stream)
         self.options = options
         batch_config = self.config.get("batch_config")
-        batch_size = batch_config.get("batch_size", BATCH_SIZE) if batch_config else 0
-        self.state_rows = max(self.config["state_rows"], batch_size)
+        self._batch_rows = batch_config.get("batch_size", BATCH_SIZE) if batch_config else 0
+        self.state_rows = max(self.config["state_rows"], self._batch_rows)
         self._marked = self.config["add_metadata_columns"]
         self.primary_keys = options.key_properties or options.keys or [shape.FILE, shape.ROW]
         self.forced_replication_method = (
@@ -58,7 +64,7 @@ class FileStream(BlockStream):
             self._schema = {"type": "object", "properties": columns.with_keys(found, self.primary_keys)}
         return self._schema
 
-    def blocks(self) -> Iterator[list[bytes]]:
+    def blocks(self) -> Iterator[Rows]:
         """The records of all new files, or of the snapshot."""
         self._mark = None
         self._told_absent: set[str] = set()
@@ -75,7 +81,7 @@ class FileStream(BlockStream):
         """Send a new SCHEMA when one of `properties` is new or differs from what was sent last."""
         super().announce(columns.with_keys(properties, self.primary_keys))
 
-    def _new_files(self) -> Iterator[list[bytes]]:
+    def _new_files(self) -> Iterator[Rows]:
         """Read the files that are new; one that cannot be read does not keep the others from being read.
 
         STATE tells of a file once all its rows are out. Files with rejected rows are told of last, if at all: when
@@ -111,7 +117,7 @@ class FileStream(BlockStream):
             mark.done(file, waiting.values())
         self._fail_if_any(failures)
 
-    def _snapshot(self) -> Iterator[list[bytes]]:
+    def _snapshot(self) -> Iterator[Rows]:
         """Read the snapshot, then tell the target that it is all there is."""
         mark = bookmark.load(self.name, self.stream_state)
         self.version = max(time.time_ns() // 1_000_000, mark.version + 1)
@@ -147,10 +153,11 @@ class FileStream(BlockStream):
         done = bookmark.FilesRead(files_read=bookmark.FORMAT, path=self.options.paths, rows=rows, version=self.version)
         bookmark.store(done, self.stream_state)
 
-    def _read(self, file: SourceFile, mark: bookmark.FileBookmark | None = None) -> Iterator[list[bytes]]:
+    def _read(self, file: SourceFile, mark: bookmark.FileBookmark | None = None) -> Iterator[Rows]:
         """The records of one file in blocks; from where an interrupted run left off, if `mark` says so."""
         skip = mark.rows_read(file) if mark else 0
-        with opened(file, self.options) as source:
+        in_tables = self.files is not None and self.files.format != JSONL
+        with opened(file, self.options, in_tables=in_tables) as source:
             for block, row in self._encoded(file, source, skip):
                 yield block
                 if mark and not self._rejected.by_file[file.name]:
@@ -159,11 +166,15 @@ class FileStream(BlockStream):
         for note in source.notes:
             self.logger.warning("'%s': %s", file.name, note)
 
-    def _encoded(self, file: SourceFile, source: Source, skip: int) -> Iterator[tuple[list[bytes], int]]:
-        """Blocks of encoded records, and the number of the last data row in each."""
+    def _encoded(self, file: SourceFile, source: Source, skip: int) -> Iterator[tuple[Rows, int]]:
+        """Blocks of records, and the number of the last data row in each."""
         if source.objects is None and not source.columns:
             return  # not even a header
         shaped = self._shape(file, source)
+        if source.tables and isinstance(shaped, shape.TableShape) and tabled.fits(shaped):
+            number = yield from self._tables(file, source.tables, shaped, skip)
+            self._rejected.rows += number - skip
+            return
         block: list[bytes] = []
         size, number = 0, skip
         for number, row in enumerate(islice(source.objects or source.rows, skip, None), skip + 1):
@@ -185,6 +196,12 @@ class FileStream(BlockStream):
         if block:
             yield block, number
         self._rejected.rows += number - skip
+
+    def _tables(
+        self, file: SourceFile, read: Tables, shaped: shape.TableShape, skip: int
+    ) -> Generator[tuple[pa.Table, int], None, int]:
+        reader = tabled.Tabled(shaped, self.options.reading, partial(self._rejected.add, file))
+        return reader.tables(read, skip, self._batch_rows, self.announce)
 
     def _shape(self, file: SourceFile, source: Source) -> shape.Shape:
         known = {**self.effective_schema["properties"], **self._sent["properties"]}

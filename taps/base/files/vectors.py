@@ -1,7 +1,7 @@
 """Texts to values, a column at a time.
 
-For texts of a plain form Arrow's conversion is known to give what the row reader's function gives; all others go
-through that very function, each different text once.
+For texts of a plain form, which declared and inferred columns both take, Arrow's conversion is known to give what the
+row reader's function gives; all others go through that very function, each different text once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ TYPES: dict[str, pa.DataType] = {
 
 # Years in which neither engine can leave the calendar, and no more digits than a microsecond has.
 _TIME = r"^(1[6-9]|2\d)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
-_OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)"
+_OFFSET = r"(Z|[+-]\d\d:?\d\d)"
+_INTEGER = r"^(0|-?[1-9]\d{0,14})$"
 _NUMBER = r"^-?(0|[1-9]\d{0,14})"
 
 
@@ -54,7 +55,7 @@ def plain(kind: str, reading: Reading) -> list[Plain]:
         (lambda texts: texts) if point else (lambda texts: pc.replace_substring(texts, ",", "."))
     )
     if kind == kinds.INTEGER:
-        return [Plain(_NUMBER + "$", _caster(pa.int64()))]
+        return [Plain(_INTEGER, _caster(pa.int64()))]
     if kind == kinds.NUMBER:
         return [Plain(number, lambda texts: pc.cast(pointed(texts), pa.float64()))]
     if kind == kinds.DECIMAL:
