@@ -65,8 +65,27 @@ def test_state_comes_after_the_file_it_covers(tmp_path: Path) -> None:
     assert again | {json.dumps(record) for _, record in unpacked(covered)} == everything
 
 
-def test_a_versioned_snapshot_stays_in_records(tmp_path: Path) -> None:
+def test_a_snapshot_s_version_goes_with_its_batches(tmp_path: Path) -> None:
     write(tmp_path)
     run = run_tap(config(tmp_path, 50, mode="replace"))
+    version = next(message["version"] for message in run.messages if message["type"] == "ACTIVATE_VERSION")
+    found = [(message["stream"], message.get("version")) for message in run.messages if message["type"] == "BATCH"]
+    assert found == [("a", version), ("b", None)]
+    assert not run.records
+
+
+def test_a_versioned_snapshot_of_json_lines_stays_in_records(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "a_3.csv").write_text('{"id": "x"}\n')
+    run = run_tap(config(tmp_path, 50, mode="replace", format="jsonl", path=str(tmp_path / "a_3.csv")))
     assert {message.get("version") is not None for message in run.messages if message["type"] == "RECORD"} == {True}
     assert [message["stream"] for message in run.messages if message["type"] == "BATCH"] == ["b"]
+
+
+def test_json_lines_when_they_are_asked_for(tmp_path: Path) -> None:
+    write(tmp_path)
+    settings = config(tmp_path, 50)
+    settings["batch_config"]["encoding"] = {"format": "jsonl"}
+    asked = run_tap(settings)
+    assert {message["encoding"]["format"] for message in asked.messages if message["type"] == "BATCH"} == {"jsonl"}
+    assert unpacked(asked) == unpacked(run_tap(config(tmp_path, 50)))

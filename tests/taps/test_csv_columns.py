@@ -44,7 +44,7 @@ CELLS = [
         '"2,5"',
         ".5",
     ),
-    *("$12.30", "(5)", "5-", "١", "true", "False", "yes", "n", "1", "maybe"),
+    *("$12.30", "(5)", "5-", "\u0661", "true", "False", "yes", "n", "1", "maybe"),
     *("2024-05-01", "2024-02-30", "0001-01-01", "9999-12-31", "0000-00-00", "20240501", "1599-01-01"),
     *("2024-05-01T09:30:00Z", "2024-05-01 09:30:00", "2024-05-01T09:30:00.5+02:00", "2024-05-01T09:30:00.1234567Z"),
     *("2024-05-01 09:30:00-0330", "2024-05-01T09:30:00+05", "2024-02-30T09:30:00Z", "0001-01-01T00:00:00Z"),
@@ -59,7 +59,6 @@ CELLS = [
         "2999-12-31T23:59:59",
     ),
 ]
-KINDS = [*SCHEMAS, None]
 CELL = st.sampled_from(CELLS)
 ODD_ROWS = st.sampled_from(["", "   ", "1,2", "1,2,3,4,5", 'a"b,c,d', '"open,c,d', "1,2,3,,", "x\ry,2,3"])
 
@@ -117,6 +116,10 @@ def sent(run: Run, messages: list[dict[str, Any]] | None = None) -> list[str]:
     return found
 
 
+def records(run: Run) -> list[str]:
+    return [line for line in sent(run) if line.startswith("[")]
+
+
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     caplog.clear()
@@ -137,7 +140,9 @@ def catalog(names: list[str], chosen: set[str]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=100, deadline=None, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck)
+)
 @given(
     st.lists(files(), min_size=1, max_size=3),
     STREAMS,
@@ -147,7 +152,7 @@ def catalog(names: list[str], chosen: set[str]) -> dict[str, Any]:
     st.booleans(),
     st.one_of(st.none(), st.sets(st.sampled_from("abcd"))),
 )
-def test_batch_files_hold_what_records_would(  # noqa: PLR0913
+def test_batch_files_hold_what_records_would(
     caplog: pytest.LogCaptureFixture,
     texts: list[str],
     stream: dict[str, Any],
@@ -173,13 +178,13 @@ def test_batch_files_hold_what_records_would(  # noqa: PLR0913
             packed = sync(folder, stream, {"size": size, "format": form}, marked=marked, catalog=picked)
             packed_told = told(caplog)
         assert str(packed.error) == str(plain.error)
-        assert [line for line in packed_told] == plain_told
+        assert packed_told == plain_told
         if plain.error is None:
-            assert same_version(sent(packed)) == same_version(sent(plain))
+            assert sent(packed) == sent(plain)
             if stream.get("mode") != "replace":
                 assert packed.states[-1:] == plain.states[-1:]
         if stream.get("mode") != "replace":
-            everything = {line for line in sent(packed) if not line.startswith("{'type'")}
+            everything = set(records(packed))
             for place, message in enumerate(packed.messages):
                 if message["type"] == "STATE" and not stream.get("infer_types"):
                     again = sync(
@@ -192,7 +197,3 @@ def test_batch_files_hold_what_records_would(  # noqa: PLR0913
                     )
                     both = {*sent(packed, packed.messages[:place]), *sent(again)}
                     assert everything <= both
-
-
-def same_version(lines: list[str]) -> list[str]:
-    return lines

@@ -11,6 +11,8 @@ source     one of these, whatever the file is
 kinds      types a column can have, and what becomes of a value
 columns    the columns of a stream: declared, known, found
 shape      rows into encoded records
+plain, mixed    whole columns out of delimited text, rows around what is odd
+vectors, tabled    columns of texts into tables of the stream's columns
 rejected   rows that could not be read
 bookmark   files that have been read
 stream     all of these as a Singer stream

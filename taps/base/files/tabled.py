@@ -43,11 +43,13 @@ class Tabled:
         self._shaped = shaped
         self._reading = reading
         self._reject = reject
+        self._room = 0
+        """Rows that still go into the table to be sent next."""
 
     def tables(
         self, read: Tables, skip: int, size: int, announce: Callable[[dict[str, dict[str, object]]], None]
     ) -> Generator[tuple[pa.Table, int], None, int]:
-        """Yield tables of about `size` rows, each with the number of the last data row it covers.
+        """Yield tables of at most `size` rows, each with the number of the last data row it covers.
 
         Args:
             read: gives the parts.
@@ -59,32 +61,34 @@ class Tabled:
             The number of the last data row.
         """
         waiting: list[pa.Table] = []
-        number = skip
-        for table, last in self._pieces(read, skip, size):
+        number, self._room = skip, size
+        for table, last in self._pieces(read, skip):
             if table.num_rows and self._shaped.news:
                 if waiting:
                     yield pa.concat_tables(waiting), number
-                    waiting = []
+                    waiting, self._room = [], size
                 announce(self._shaped.news)
                 self._shaped.news = {}
             if table.num_rows:
                 waiting.append(table)
+                self._room -= table.num_rows
             number = last
-            if sum(map(len, waiting)) >= size or sum(table.nbytes for table in waiting) >= _MOST_BYTES:
+            if not self._room or sum(table.nbytes for table in waiting) >= _MOST_BYTES:
                 yield pa.concat_tables(waiting), number
-                waiting = []
+                waiting, self._room = [], size
         if waiting:
             yield pa.concat_tables(waiting), number
         return number
 
-    def _pieces(self, read: Tables, skip: int, size: int) -> Iterator[tuple[pa.Table, int]]:
-        """The good rows of at most `size` rows at a time, and the number of the last row of each."""
+    def _pieces(self, read: Tables, skip: int) -> Iterator[tuple[pa.Table, int]]:
+        """The good rows, as many at a time as there is room for, and the number of the last row of each."""
         number = 0
         for whole in read(self._shaped.places or [0]):
             part = whole[max(0, skip - number) :]
             number += len(whole) - len(part)
-            for start in range(0, len(part), size):
-                piece = part[start : start + size]
+            start = 0
+            while piece := part[start : start + self._room]:
+                start += len(piece)
                 yield from self._converted(*self._texts(piece, number), number + len(piece))
                 number += len(piece)
 
