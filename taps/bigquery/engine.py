@@ -17,6 +17,7 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 from pipe.bigquery import connect, label
 from pipe.mapper import RUN_ID_VARIABLE
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits, expanded
+from taps.base.sql.slices import sliced
 from taps.bigquery import storage, types
 from taps.bigquery.faults import SERVICE_ERRORS, TIMED_OUT, too_slow, translated
 
@@ -163,17 +164,9 @@ class BigQueryEngine:
             f"WHERE {' AND '.join(read.conditions) or 'TRUE'}"
             f"{f' ORDER BY {order}' if order else ''}{f' LIMIT {read.limit}' if read.limit else ''}"
         )
-        waiting: list[pa.Table] = []
-        count = 0
-        for batch in self._rows.batches(self._ran(select, read.parameters), ordered=bool(order)):
-            waiting.append(types.typed(pa.Table.from_batches([batch]), read.columns))
-            count += batch.num_rows
-            while count >= chunk_rows:
-                table = pa.concat_tables(waiting)
-                yield table.slice(0, chunk_rows)
-                waiting, count = [table.slice(chunk_rows)], count - chunk_rows
-        if count:
-            yield pa.concat_tables(waiting)
+        batches = self._rows.batches(self._ran(select, read.parameters), ordered=bool(order))
+        typed = (types.typed(pa.Table.from_batches([batch]), read.columns) for batch in batches)
+        yield from sliced(typed, chunk_rows)
 
     def _columns(self, fields: Sequence[Any], zone: str | None) -> tuple[Column, ...]:
         return tuple(types.column(field, f"t.{self.quote(field.name)}", zone) for field in fields)

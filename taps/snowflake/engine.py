@@ -17,6 +17,7 @@ from snowflake.connector.errors import Error
 from pipe.errors import ConfigurationError
 from pipe.mapper import RUN_ID_VARIABLE
 from taps.base.sql.engine import Column, Condition, Read, Table, expanded
+from taps.base.sql.slices import sliced
 from taps.snowflake import login, types
 from taps.snowflake.faults import translated
 
@@ -216,18 +217,9 @@ class SnowflakeEngine:
             f"WHERE {' AND '.join(read.conditions) or 'TRUE'}"
             f"{f' ORDER BY {order}' if order else ''}{f' LIMIT {read.limit}' if read.limit else ''}"
         )
-        waiting: list[pa.Table] = []
-        count = 0
         with self._run(select, read.parameters) as cursor:
-            for batch in cursor.fetch_arrow_batches(force_microsecond_precision=True):
-                waiting.append(types.typed(batch, read.columns))
-                count += batch.num_rows
-                while count >= chunk_rows:
-                    table = pa.concat_tables(waiting)
-                    yield table.slice(0, chunk_rows)
-                    waiting, count = [table.slice(chunk_rows)], count - chunk_rows
-        if count:
-            yield pa.concat_tables(waiting)
+            batches = cursor.fetch_arrow_batches(force_microsecond_precision=True)
+            yield from sliced((types.typed(batch, read.columns) for batch in batches), chunk_rows)
 
     @property
     def _database(self) -> str:
