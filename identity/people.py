@@ -120,7 +120,8 @@ class People:
         if not len(found):
             return found
         with self._store.guard():
-            self._store.db.register("met", found.select(["known"]).append_column("place", pa.array(range(len(found)))))
+            places = pa.array(np.arange(len(found)))
+            self._store.db.register("met", found.select(["known"]).append_column("place", places))
             fresh = fetch(self._store.db, "SELECT place FROM met ANTI JOIN told USING (known) ORDER BY place")
             self._store.db.unregister("met")
         return found.take(fresh.column("place"))

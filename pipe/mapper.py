@@ -64,7 +64,7 @@ class PipeMapper(StrictSettings, InlineMapper):
         self.in_batches = self.config.get("emit", RECORDS) == BATCHES
         self.batch_rows = int(self.config.get("batch_rows", BATCH_ROWS))
         if self.in_batches:
-            _ = self.outbox  # from the start, so that nobody clears the folder between two steps
+            _ = self.outbox  # a directory that cannot be is told at the start
         self._announced: set[str] = set()
         self._properties: dict[str, dict[str, Any]] = {}
         self._writer = BlockWriter()
@@ -137,7 +137,7 @@ class PipeMapper(StrictSettings, InlineMapper):
     def feed(self, lines: list[bytes], size: int) -> None:
         """Work on a block of input lines."""
         chunks, handlers, passing, decode = self._chunks, self.handlers, self.passing, messages.decode
-        start = self.position
+        start = self.position or self._begin()
         try:
             for position, line in enumerate(lines, start + 1):
                 envelope, clean = decode(line, position)
@@ -172,6 +172,12 @@ class PipeMapper(StrictSettings, InlineMapper):
             self._let_go()
         elif self._held >= self.flush_bytes and not self._gathered:
             self.flush()
+
+    def _begin(self) -> int:
+        """The first input is here, and with it perhaps files on their way to us; the position before it."""
+        if self.in_batches:
+            self.outbox.hold()
+        return 0
 
     def idle(self) -> None:
         """Let go of everything while the input pauses."""

@@ -1,7 +1,9 @@
 """Where a process writes its batch files: a private folder, cleared of what dead runs left, or a bucket by URL.
 
-Every process that uses a folder holds a shared lock on it to its end. A process that starts a run and gets the
-exclusive one is alone, so whatever lies there is of a run that died.
+Every process with files in a folder holds a shared lock on it to its end. A tap that starts a run and gets the
+exclusive one is alone with whatever lies there. What is young may still be on its way from a step that has ended to one
+that is starting; the rest is of a run that died. A step takes its lock with its first input, not before: else the steps
+of a run would keep its own tap from clearing.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 LOCK = ".growthnav-batches.lock"
 _SUFFIXES = {"parquet": ".parquet", "arrow": ".arrow", "jsonl": ".jsonl"}
+_YOUNG_S = 60.0
 _held: dict[Path, int] = {}
 """Folder -> descriptor of its lock, open to the end of the process."""
 
@@ -35,12 +39,11 @@ _held: dict[Path, int] = {}
 class Outbox:
     """Gives out new files and the BATCH messages that name them."""
 
-    def __init__(self, root: str | None = None, *, first: bool = False, prefix: str = "") -> None:
+    def __init__(self, root: str | None = None, *, prefix: str = "") -> None:
         """Write below `root`: a directory, a file:// URL, or s3:// and gs:// for a bucket.
 
         Args:
             root: default: a folder of this user's in the system's directory for temporary files.
-            first: this process starts the run, and so clears what dead runs left.
             prefix: what the names of the files begin with, beside our own mark.
 
         Raises:
@@ -49,8 +52,15 @@ class Outbox:
         self._bucket = root if root and remote.is_remote(root) else None
         self.directory = _directory(None if self._bucket else root)
         self._prefix = f"{PREFIX}{prefix}"
+
+    def hold(self, *, clear: bool = False) -> None:
+        """Keep other runs from clearing the folder; with `clear`, as the start of a run, remove what dead ones left.
+
+        Raises:
+            ConfigurationError: the directory cannot be used.
+        """
         try:
-            hold(self.directory, clear=first)
+            hold(self.directory, clear=clear)
         except OSError as error:
             raise ConfigurationError(
                 f"the batch directory {self.directory} cannot be used ({error.strerror})",
@@ -60,6 +70,7 @@ class Outbox:
 
     def new_file(self, form: str = "parquet") -> Path:
         """A new, empty file that only this user may read, to be written into."""
+        self.hold()
         handle, name = tempfile.mkstemp(prefix=self._prefix, suffix=_SUFFIXES[form], dir=self.directory)
         os.close(handle)
         return Path(name)
@@ -120,7 +131,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def hold(directory: Path, *, clear: bool = False) -> None:
-    """Hold the folder to the end of this process; with `clear`, remove what is in it if nobody else holds it."""
+    """Hold the folder to the end of this process; with `clear`, remove what is old if nobody else holds it."""
     directory = directory.resolve()
     if directory in _held:
         return
@@ -128,9 +139,11 @@ def hold(directory: Path, *, clear: bool = False) -> None:
     if clear:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            young = time.time() - _YOUNG_S
             for leftover in directory.glob(f"{PREFIX}*"):
                 with contextlib.suppress(OSError):  # gone meanwhile
-                    leftover.unlink()
+                    if leftover.stat().st_mtime < young:
+                        leftover.unlink()
     fcntl.flock(file, fcntl.LOCK_SH)
     _held[directory] = file
 

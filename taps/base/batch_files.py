@@ -26,7 +26,8 @@ class BatchFiles:
         storage, encoding = chosen.get("storage", {}), chosen.get("encoding", {})
         self.rows = int(chosen.get("batch_size", BATCH_SIZE))
         self.format = str(encoding.get("format", PARQUET))
-        self.outbox = Outbox(storage.get("root"), first=True, prefix=storage.get("prefix", ""))
+        self.outbox = Outbox(storage.get("root"), prefix=storage.get("prefix", ""))
+        self.outbox.hold(clear=True)
         compression = encoding.get("compression", "none")
         self._compression = compression if compression in _COMPRESSIONS[self.format] else None
 

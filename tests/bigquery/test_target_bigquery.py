@@ -17,7 +17,7 @@ from support import record, state
 from pipe.bigquery import label
 from pipe.outbox import Outbox
 from pipe.streams import CANONICAL, CONVERSIONS
-from targets.bigquery.names import LONGEST, column_names, dataset_name, description, table_name
+from targets.bigquery.names import dataset_name
 
 TEXT, INTEGER = {"type": ["null", "string"]}, {"type": ["null", "integer"]}
 MONEY = {**TEXT, "format": "x-singer.decimal"}
@@ -390,30 +390,6 @@ def test_metadata_columns(place: Place) -> None:
     assert place.rows("SELECT id, _sdc_extracted_at, _sdc_received_at > _sdc_extracted_at FROM {}.s") == [
         ("1", datetime(2024, 1, 1, tzinfo=UTC), True)
     ]
-
-
-def test_names() -> None:
-    long = "x" * 400
-    names = ["id", "Id", "a:b", "a.b", "a_b", "1st", "", "_PARTITIONTIME", "é", long, long + "y"]
-    found = column_names(names, {})
-    assert list(found.values())[:9] == [
-        "id_2",
-        "Id",
-        "a_b_3",
-        "a_b_2",
-        "a_b",
-        "_1st",
-        "_",
-        "x_PARTITIONTIME",
-        "__2",
-    ]
-    assert len({name.lower() for name in found.values()}) == len(names)
-    assert all(len(name) <= LONGEST for name in found.values())
-    described = {column: description(name, column) for name, column in found.items()}
-    assert column_names(list(reversed(names)), described) == found, "the next run finds them again in any order"
-    assert column_names(["id"], {"ID": None}) == {"id": "ID"}
-    assert table_name("toast-transactions") == "toast-transactions"
-    assert table_name('od"d/ ñ;') == "od_d__ñ_"
 
 
 def test_two_streams_for_one_table_are_refused(place: Place) -> None:

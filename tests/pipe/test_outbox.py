@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,31 +70,55 @@ def test_a_version_travels_with_its_batch(tmp_path: Path) -> None:
     assert json.loads(line)["version"] == batches.decode(line, 1).version == 7
 
 
-def test_the_first_process_clears_what_a_dead_run_left(tmp_path: Path) -> None:
-    left = in_another_process(f"from pipe.outbox import Outbox; print(Outbox({str(tmp_path)!r}).new_file())")
+def begin_another_run(directory: Path) -> None:
+    in_another_process(f"from pipe.outbox import Outbox; Outbox({str(directory)!r}).hold(clear=True)")
+
+
+def left_by_a_dead_run(directory: Path, age_s: float = 120) -> Path:
+    path = Path(in_another_process(f"from pipe.outbox import Outbox; print(Outbox({str(directory)!r}).new_file())"))
+    written = time.time() - age_s
+    os.utime(path, (written, written))
+    return path
+
+
+def test_the_start_of_a_run_clears_what_a_dead_run_left(tmp_path: Path) -> None:
+    left_by_a_dead_run(tmp_path)
     (tmp_path / "mine.parquet").touch()
-    assert Path(left).exists()
-    Outbox(str(tmp_path), first=True)
+    Outbox(str(tmp_path)).hold(clear=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == [LOCK, "mine.parquet"]
 
 
+def test_a_young_file_may_be_on_its_way_between_two_steps(tmp_path: Path) -> None:
+    left = left_by_a_dead_run(tmp_path, age_s=20)
+    begin_another_run(tmp_path)
+    assert left.exists()
+
+
 def test_nothing_is_cleared_while_another_process_uses_the_folder(tmp_path: Path) -> None:
-    mine = Outbox(str(tmp_path)).new_file()
-    in_another_process(f"from pipe.outbox import Outbox; Outbox({str(tmp_path)!r}, first=True)")
-    assert mine.exists()
+    left = left_by_a_dead_run(tmp_path)
+    Outbox(str(tmp_path)).hold()
+    begin_another_run(tmp_path)
+    assert left.exists()
+
+
+def test_who_writes_a_file_holds_its_folder(tmp_path: Path) -> None:
+    left = left_by_a_dead_run(tmp_path)
+    Outbox(str(tmp_path)).new_file()
+    begin_another_run(tmp_path)
+    assert left.exists()
 
 
 def test_a_reader_of_another_folder_holds_it(tmp_path: Path) -> None:
-    left = Path(in_another_process(f"from pipe.outbox import Outbox; print(Outbox({str(tmp_path)!r}).new_file())"))
+    left = left_by_a_dead_run(tmp_path)
     outbox.hold_folder_of(left)
-    in_another_process(f"from pipe.outbox import Outbox; Outbox({str(tmp_path)!r}, first=True)")
+    begin_another_run(tmp_path)
     assert left.exists()
 
 
 def test_a_step_in_the_middle_clears_nothing(tmp_path: Path) -> None:
-    left = in_another_process(f"from pipe.outbox import Outbox; print(Outbox({str(tmp_path)!r}).new_file())")
-    Outbox(str(tmp_path))
-    assert Path(left).exists()
+    left = left_by_a_dead_run(tmp_path)
+    Outbox(str(tmp_path)).hold()
+    assert left.exists()
 
 
 @pytest.mark.parametrize("root", ["ftp://host/x", "/proc/nowhere/x"])

@@ -99,12 +99,15 @@ def batch_moments(stage: str) -> list[Kill]:
 )
 def test_a_process_killed_in_a_batch_leaves_no_file(tmp_path: Path, unbroken: Pipeline, kill: Kill) -> None:
     whole = pipeline(tmp_path / "home").in_batches(STATE_ROWS)
-    assert_rerun_heals(whole, unbroken, kill)
+    assert_rerun_heals(whole, unbroken, kill, pause_s=100)
     assert [path.name for path in whole.batches.iterdir()] == [LOCK]
 
 
-def assert_rerun_heals(whole: Pipeline, unbroken: Pipeline, kill: Kill) -> None:
+def assert_rerun_heals(whole: Pipeline, unbroken: Pipeline, kill: Kill, pause_s: float = 0) -> None:
+    """Kill, let batch files grow older by `pause_s`, and run again."""
     first = whole.run(kill=kill)
+    for file in whole.batches.glob("*"):
+        os.utime(file, (file.stat().st_atime, file.stat().st_mtime - pause_s))
     before = {name: len(rows) for name, rows in whole.tables().items()}
     again = whole.run(first.state)
     assert set(again.codes.values()) == {0}, again.log
