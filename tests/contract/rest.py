@@ -72,7 +72,6 @@ class RESTContract:
     """Fields, as `stream.field`, that no row of the stand-in has, each with a reason beside it."""
     skip_faults: ClassVar[frozenset[str]] = frozenset()
     """Names in FAULTS and LASTING that cannot happen here, each with a reason beside it."""
-    error_status: ClassVar[int] = 403
 
     @pytest.fixture
     def standin(self) -> Iterator[Service]:
@@ -263,10 +262,29 @@ class RESTContract:
         assert isinstance(run.error, CredentialsError)
 
     def test_refused_credentials_fail_without_showing_them(self, standin: Service):
-        standin.token = "another"
+        self.refuse(standin)
         run = self.run(standin)
         assert isinstance(run.error, CredentialsError), run.error
         self.assert_discreet(run, standin)
+
+    def refuse(self, standin: Service) -> None:
+        """Have the stand-in refuse the credentials; where it also gives out tokens, a subclass says how."""
+        standin.token = "another"
+
+    renews: ClassVar[bool] = False
+    """Whether the tap can get a new token when the old one has expired."""
+
+    @pytest.mark.parametrize("after", [0, 1, 3])
+    def test_a_token_that_expires_in_mid_run(self, standin: Service, after: int):
+        full = self.whole(standin, [self.page_stream])
+        standin.faults.append(Fault("expire_token", after, 1, self.fault_path))
+        run = self.run(standin, streams=[self.page_stream])
+        assert standin.counts["expire_token"] == 1
+        if self.renews:
+            assert run.error is None, run.error
+            assert run.rows(self.page_stream) == full.rows(self.page_stream)
+        else:
+            assert isinstance(run.error, CredentialsError)
 
     def test_fields_nobody_declared_are_kept_apart(self, standin: Service):
         standin.faults.append(Fault("new_field", 0, 10_000, self.fault_path))

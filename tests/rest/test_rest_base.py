@@ -16,13 +16,14 @@ from servers.rest import Answer, Endpoint, Fault, Filter, Request, Row, Service,
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
 from taps.base.rest import bulk, graphql
 from taps.base.rest.auth import Auth, Fixed, OAuth
-from taps.base.rest.client import Client
+from taps.base.rest.client import Client, MissingError
 from taps.base.rest.credentials import CredentialStore
 from taps.base.rest.cursor import Cursor, Window
 from taps.base.rest.deletes import DeletedPass, SoftFlag
 from taps.base.rest.pages import Keyset, LinkHeader, NextUrl, Offset, PageNumber, Pages, Token
 from taps.base.rest.resource import Resource, shape
 from taps.base.rest.retry import RateHeaders, Retry
+from taps.base.rest.session import GuardedSession
 from taps.base.rest.stream import RESTStream
 from taps.base.rest.tap import SETTINGS, RESTTap
 
@@ -263,6 +264,54 @@ def test_children_are_read_for_new_parents_and_orphans_are_passed_over():
     second = run(made, service, first.state)
     assert ("new",) in second.rows("parts")
     assert len(second.records("parts")) <= 4  # those of the parent that ties, and the new one
+
+
+def test_parents_can_share_a_call():
+    parts = Resource(
+        "parts",
+        "/parts",
+        shape(string="id"),
+        method="POST",
+        body={"of": "{parent.id}"},
+        parent="things",
+        parents_at_once=3,
+    )
+    service = Service(
+        {"things": things(8)},
+        [
+            Endpoint("/things", "things"),
+            Endpoint(
+                "/parts",
+                method="POST",
+                handler=lambda _, request: Answer({"data": [{"id": "+".join(request.body["of"])}]}),
+            ),
+        ],
+    )
+    done = run(tap(Resource("things", "/things", FIELDS), parts), service)
+    assert done.error is None, done.error
+    assert [record["id"] for record in done.records("parts")] == [
+        "t00000+t00001+t00002",
+        "t00003+t00004+t00005",
+        "t00006+t00007",
+    ]
+
+
+def test_a_session_for_vendors_libraries_has_the_same_policies(guarded: tuple[Service, Tokens]):
+    service, _ = guarded
+    auth = OAuth(f"{service.url}/token", {"grant_type": "refresh_token"}, store=CredentialStore(None, "first"))
+    waits: list[float] = []
+    seen: list[int] = []
+    client = Client(service.url, auth=auth, sleep=waits.append, watch=lambda reply: seen.append(reply.status))
+    service.faults += [Fault("rate_seconds", path="/things", value=3), Fault("expire_token", after=1, path="/things")]
+    session = GuardedSession(client)
+    session.where = "things"
+    answers = [session.get(f"{service.url}/things", headers={"Authorization": "Bearer stale"}).json() for _ in range(3)]
+    assert [len(answer["data"]) for answer in answers] == [10, 10, 10]
+    assert waits == [3]
+    assert seen == [429, 200, 401, 200, 200]
+    assert client.account.calls["things"] == 5
+    with pytest.raises(MissingError):
+        session.get(f"{service.url}/nothing")
 
 
 def test_a_snapshot_is_closed_only_when_it_is_complete():

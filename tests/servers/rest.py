@@ -253,7 +253,7 @@ class Service:
         for name, value in self.required_headers.items():
             if request.headers.get(name.lower()) != value:
                 self.problems.append(f"{request.path}: header {name} is not {value}")
-                return self._error(400, "bad_header")
+                return self.failure(400, "bad_header")
         for endpoint in self.endpoints:
             if endpoint.method != request.method:
                 continue
@@ -263,19 +263,23 @@ class Service:
             if endpoint.one and (ids := _match(endpoint.one, request.path)) is not None:
                 return self._single(endpoint, request, ids["id"])
         self.problems.append(f"no endpoint {request.method} {request.path}")
-        return self._error(404, "no_such_endpoint")
+        return self.failure(404, "no_such_endpoint")
 
     def allowed(self, request: Request) -> bool:
         """Whether the token is the right one."""
         return self.token is None or request.headers.get(self.header.lower()) == f"{self.scheme}{self.token}"
 
+    def refusal(self, corpus: str, request: Request) -> Answer | None:
+        """401 or 403 where the request or its rights are not good; for handlers, too."""
+        if not self.allowed(request):
+            return self.failure(401, "unauthorized")
+        return self.failure(403, "forbidden") if corpus in self.forbidden else None
+
     def _list(self, endpoint: Endpoint, request: Request) -> Answer:
         if endpoint.handler:
             return endpoint.handler(self, request)
-        if not self.allowed(request):
-            return self._error(401, "unauthorized")
-        if endpoint.corpus in self.forbidden:
-            return self._error(403, "forbidden")
+        if refused := self.refusal(endpoint.corpus, request):
+            return refused
         with self._lock:
             rows = self.rows(endpoint, request)
             if isinstance(rows, Answer):
@@ -290,7 +294,7 @@ class Service:
         missing = [name for name in endpoint.required if name not in request.params]
         if unknown or missing:
             self.problems.append(f"{request.path}: unknown {sorted(unknown)}, missing {missing}")
-            return self._error(400, "parameter_unknown" if unknown else "parameter_missing")
+            return self.failure(400, "parameter_unknown" if unknown else "parameter_missing")
         ids = tuple(sorted(request.ids.items()))
         key = (endpoint.path, endpoint.corpus, ids, json.dumps(given, sort_keys=True, default=str))
         if key not in self._cache:
@@ -305,12 +309,10 @@ class Service:
         return self._cache[key]
 
     def _single(self, endpoint: Endpoint, request: Request, key: str) -> Answer:
-        if not self.allowed(request):
-            return self._error(401, "unauthorized")
-        if endpoint.corpus in self.forbidden:
-            return self._error(403, "forbidden")
+        if refused := self.refusal(endpoint.corpus, request):
+            return refused
         found = _index(self.corpus[endpoint.corpus], endpoint.key).get(key)
-        return Answer(self.corpus[endpoint.corpus][found]) if found is not None else self._error(404, "missing")
+        return Answer(self.corpus[endpoint.corpus][found]) if found is not None else self.failure(404, "missing")
 
     def encoded(self, row: Row) -> bytes:
         """A row as JSON, made once."""
@@ -319,7 +321,8 @@ class Service:
             made = self._encoded[id(row)] = encode(row)
         return made
 
-    def _error(self, status: int, code: str) -> Answer:
+    def failure(self, status: int, code: str) -> Answer:
+        """An error in the service's own form."""
         return Answer(self.error(status, code), status)
 
     def due(self, path: str) -> Fault | None:

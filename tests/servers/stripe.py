@@ -30,6 +30,11 @@ def endpoint(path: str, **more: Any) -> Endpoint:
     )
 
 
+def large(rows: int) -> Service:
+    """An account with so many charges, one every five minutes."""
+    return service(corpus=make(rows, 300))
+
+
 def service(rows: int = 350, corpus: dict[str, list[Row]] | None = None) -> Service:
     """A Stripe account with so many charges."""
     types = {"types[]": Filter("type", "in")}
@@ -42,11 +47,11 @@ def service(rows: int = 350, corpus: dict[str, list[Row]] | None = None) -> Serv
     )
 
 
-def make(rows: int) -> dict[str, list[Row]]:
+def make(rows: int, step: int = STEP) -> dict[str, list[Row]]:
     """A corpus; every declared field has a value in some row."""
     return {
         "customers": [customer(number) for number in range(max(rows // 3, 1))],
-        "charges": [charge(number) for number in range(rows)],
+        "charges": [charge(number, created=START + number * step) for number in range(rows)],
         "refunds": [refund(number) for number in range(max(rows // 20, 1))],
         "events": [],
     }

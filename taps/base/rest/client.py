@@ -70,6 +70,7 @@ class Client:
         timeout: float = 60,
         sleep: Sleep = time.sleep,
         logger: logging.Logger | None = None,
+        watch: Callable[[Reply], None] | None = None,
     ) -> None:
         """Nothing is sent yet.
 
@@ -82,6 +83,7 @@ class Client:
             timeout: seconds without a byte after which a call is given up; an answer may take five times that.
             sleep: waits; it may raise to end the run.
             logger: is told of long waits.
+            watch: sees every answer first, such as to end the run when a quota is nearly spent.
         """
         self.base_url = base_url.rstrip("/")
         self.auth: Auth = auth or Fixed()
@@ -96,6 +98,7 @@ class Client:
         self.timeout = timeout
         self._sleep = sleep
         self._log = logger
+        self._watch = watch
         self._pause = 0.0
 
     def url(self, path: str) -> str:
@@ -243,6 +246,8 @@ class Client:
     def _judge(self, reply: Reply, stream: str) -> None:
         """Raise unless the answer is a good one, as far as status and body rules tell."""
         status, policy = reply.status, self.retry
+        if self._watch:
+            self._watch(reply)
         if policy.rates and (pause := policy.rates.wait(reply.headers)):
             self._pause = min(pause, policy.seconds)
         good = _OK <= status < 300 or status in _NOTHING  # noqa: PLR2004

@@ -43,6 +43,7 @@ class Resource:
         pages: how the list goes on.
         deletes: how deletions show; None where they do not.
         parent: name of the resource whose every row gives one list of this.
+        parents_at_once: how many parents one list covers; with more than one, `{parent.FIELD}` is a list.
         permission: what a token must be allowed to, for the message when it is not.
         reshape: makes the record out of a row; None leaves a row out.
         stream: a class of the tap's own, where declarations do not suffice.
@@ -62,6 +63,7 @@ class Resource:
     pages: Pages = field(default_factory=Single)
     deletes: Deletes | None = None
     parent: str | None = None
+    parents_at_once: int = 1
     permission: str = ""
     reshape: Callable[[Row], Row | None] | None = None
     stream: type[RESTStream] | None = None

@@ -99,12 +99,22 @@ class RESTStream(BlockStream):
         parent = self._tap.resource(self.resource.parent)
         if self.resource.cursor or parent.cursor is None or window is None:
             if self._parents is None:
-                self._parents = [_as_parent(row) for page in self.walk(parent, _all(parent)) for row in page.rows]
-            yield from self._parents
+                self._parents = [row for page in self.walk(parent, _all(parent)) for row in page.rows]
+            yield from self._grouped(self._parents)
             return
         for page in self.walk(parent, parent.cursor.values(window)):
             self._saw(parent.cursor, page.rows)
-            yield from map(_as_parent, page.rows)
+            yield from self._grouped(page.rows)
+
+    def _grouped(self, parents: list[Row]) -> Iterator[dict[str, Any]]:
+        size = self.resource.parents_at_once
+        for first in range(0, len(parents), size):
+            group = parents[first : first + size]
+            names = dict.fromkeys(name for row in group for name in row)
+            yield {
+                f"parent.{name}": group[0].get(name) if size == 1 else [row.get(name) for row in group]
+                for name in names
+            }
 
     def walk(self, resource: Resource, values: Mapping[str, Any]) -> Iterator[Page]:
         """The pages of one list.
@@ -358,10 +368,6 @@ def _rows(resource: Resource, body: Any) -> list[Row]:
         what = f"no list '{resource.records}'" if resource.records else "no list"
         raise AgainError(f"an answer with {what}", final=DataError)
     return found
-
-
-def _as_parent(row: Row) -> dict[str, Any]:
-    return {f"parent.{name}": value for name, value in row.items()}
 
 
 def _all(resource: Resource) -> dict[str, Any]:
