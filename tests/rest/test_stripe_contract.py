@@ -10,7 +10,7 @@ from taps.stripe.tap import TapStripe
 class TestStripe(RESTContract):
     tap = TapStripe
     config = {"api_key": stripe.KEY, "start_date": "2023-11-14"}
-    secrets = (stripe.KEY, "jenny@example.com")
+    secrets = (stripe.KEY, "jenny@example.com", "secret_canary")
     service = staticmethod(stripe.service)
     page_stream = "charges"
     fault_path = "/v1/charges"

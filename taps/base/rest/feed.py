@@ -6,7 +6,7 @@ events come in no order). Where the feed no longer reaches back to the bookmark,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipe import times
@@ -15,7 +15,7 @@ from taps.base.rest.resource import DELETED_AT, Resource, Row
 from taps.base.rest.template import dig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime, timedelta
 
     from taps.base.rest.stream import RESTStream
@@ -29,7 +29,8 @@ class EventsFeed:
         events: the feed as a resource with a cursor; `{types}` in it is filled with `types`.
         types: which events, in the service's own form.
         object_at: path of the changed object in an event.
-        kind: its field `object` must have this value; other objects of the same events are left out.
+        kind: what its field `object` says for objects of this stream.
+        through: what other objects say there -> their field with the id of one of this stream (a refund's charge).
         path: of one object; `{id}` is its id.
         is_deleted: whether an object, as the service gives it by id, is gone.
         reach: how far back the feed goes, less a margin.
@@ -40,12 +41,13 @@ class EventsFeed:
     kind: str
     path: str
     reach: timedelta
+    through: Mapping[str, str] = field(default_factory=dict)
     object_at: str = "data.object"
     is_deleted: Callable[[Row], bool] = lambda row: bool(row.get("deleted"))
 
     def mark(self, row: Row, read_at: str) -> None:
         """An object read by its id says whether it is gone."""
-        if self.is_deleted(row) and DELETED_AT not in row:
+        if self.is_deleted(row):
             row[DELETED_AT] = read_at
 
     def rows(self, stream: RESTStream, since: datetime | None, until: datetime) -> Iterator[list[Row]]:
@@ -62,7 +64,9 @@ class EventsFeed:
         for page in stream.walk(self.events, {**cursor.values(window), "types": self.types}):
             for event in page.rows:
                 thing = dig(event, self.object_at) or {}
-                if thing.get("object") == self.kind and thing.get("id"):
-                    changed[thing["id"]] = None
+                kind = str(thing.get("object"))
+                key = thing.get("id" if kind == self.kind else self.through.get(kind, ""))
+                if key:
+                    changed[key] = None
         for key in changed:
             yield stream.read_one(self.path, {"id": key}, times.to_text(until))
