@@ -202,6 +202,8 @@ class Service:
         self.per_second = per_second
         self.faults: list[Fault] = []
         self.calls: list[Request] = []
+        self.answers: list[tuple[Request, int, bytes]] | None = None
+        """Requests with what they got, once this is a list."""
         self.problems: list[str] = []
         """Requests that no real service would have taken."""
         self.counts: Counter[str] = Counter()
@@ -402,6 +404,8 @@ class _Talk(BaseHTTPRequestHandler):
             data = _SPOIL[fault.kind](service, request, value, fault)
         if data is None:
             data = answer.body.encode() if isinstance(answer.body, Packed) else encode(answer.body)
+        if service.answers is not None:
+            service.answers.append((request, answer.status, data))
         if not fault and answer.status == 200 and isinstance(answer.body, Packed) and answer.body.rows:
             service._last[request.path] = data
             service._first.setdefault(request.path, data)
