@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from contract.rest_runs import Run, run_tap
 from servers import stripe
 from servers.rest import Fault, Service
+from support import BIN
 
 from pipe.times import to_text
 from taps.stripe.tap import TapStripe
@@ -138,6 +143,37 @@ def test_events_of_the_last_minutes_are_seen_by_the_next_run_too(account: Servic
     account.touch()
     second = sync(account, ["charges"], first.state)  # the event is older than the first run and showed up after it
     assert second.rows("charges")[(late["id"],)]["amount_refunded"] == 5
+
+
+def test_a_list_is_read_from_its_start_when_the_row_it_stood_at_is_gone(account: Service):
+    def delete(service: Service) -> None:
+        gone = service.calls[-1].params["starting_after"]
+        service.corpus["charges"] = [row for row in service.corpus["charges"] if row["id"] != gone]
+
+    created = int(time.time()) - DAY
+    account.corpus["charges"] = [stripe.charge(number, created=created) for number in range(250)]  # of one second
+    account.faults.append(Fault("change", after=1, value=delete, path="/v1/charges"))
+    run = sync(account, ["charges"], start_date=to_text(datetime.fromtimestamp(time.time() - 2 * DAY, UTC)))
+    assert len(run.rows("charges")) == 250
+    asked = [call.params.get("starting_after") for call in account.calls]
+    assert asked.count(None) == 2
+    assert len(asked) == 5
+
+
+def test_a_signal_ends_a_run_that_waits(account: Service, tmp_path: Path):
+    account.faults.append(Fault("rate_seconds", after=3, times=1000, value=600))
+    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": "2026-10-01", "retry_seconds": 900}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    command = [str(BIN / "tap-stripe"), "--config", str(tmp_path / "config.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tap:
+        assert tap.stderr is not None
+        while "waiting 600 s" not in (line := tap.stderr.readline()):
+            assert line, "the tap ended"
+        tap.send_signal(signal.SIGTERM)
+        output, log = tap.communicate(timeout=10)
+    assert tap.returncode == 128 + signal.SIGTERM
+    assert json.loads(output.splitlines()[-1])["type"] == "STATE"
+    assert "Traceback" not in log
 
 
 def test_a_connected_account_and_a_lookback(account: Service):

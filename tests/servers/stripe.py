@@ -47,8 +47,14 @@ def service(rows: int = 350, corpus: dict[str, list[Row]] | None = None) -> Serv
         [*lists, endpoint("events", filters=types)],
         token=KEY,
         required_headers={"Stripe-Version": "2026-10-28.endive"},
-        error=lambda status, code: {"error": {"code": code, "type": "api_error", "message": "shows jenny@example.com"}},
+        error=failure,
     )
+
+
+def failure(status: int, code: str) -> Row:
+    """An error, with a text that shows too much."""
+    param = {"param": "starting_after"} if code == "no_such_place" else {}
+    return {"error": {"code": code, "type": "api_error", "message": "shows jenny@example.com", **param}}
 
 
 def make(rows: int, step: int = STEP) -> dict[str, list[Row]]:

@@ -22,7 +22,7 @@ from pipe import lenient, messages
 from pipe.errors import ConfigurationError, CredentialsError, DataError, PipeError, RetriableError, SkippableError
 from taps.base.rest.auth import Auth, Fixed
 from taps.base.rest.budget import Account, Budget, Sleep
-from taps.base.rest.retry import TOO_MANY, AgainError, Retry, retry_after
+from taps.base.rest.retry import TOO_MANY, AgainError, RestartError, Retry, retry_after
 from taps.base.rest.template import dig
 
 if TYPE_CHECKING:
@@ -185,7 +185,13 @@ class Client:
         """
         headers = self._signed() if signed else {}
         response = self.exchange(
-            lambda: self.session.get(url, headers=headers, timeout=(_CONNECT_SECONDS, self.timeout), stream=True),
+            lambda: self.session.get(
+                url,
+                headers=headers,
+                timeout=(_CONNECT_SECONDS, self.timeout),
+                stream=True,
+                allow_redirects=not signed,  # a redirect would take the credentials along
+            ),
             _opened,
             where,
             judged=False,
@@ -315,6 +321,8 @@ def _obey(then: str, body: Any, said: str, wait: Callable[[Any], float | None] |
         raise AgainError(said, wait=wait(body) if wait else None, patient=True)
     if then == "again":
         raise AgainError(said, final=DataError)
+    if then == "restart":
+        raise RestartError(said)
     if then == "credentials":
         raise RefusedError(said)
     if then == "skip":

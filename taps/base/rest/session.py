@@ -34,6 +34,7 @@ class GuardedSession(requests.Session):
         """As in `requests`, with options by name."""
         kept: list[requests.Response] = []
         given = dict(options.pop("headers", None) or {})
+        options.setdefault("allow_redirects", False)
         options.setdefault("timeout", (_CONNECT_SECONDS, self._client.timeout))
 
         def perform() -> Reply:
