@@ -15,7 +15,7 @@ from servers.rest import Answer, Endpoint, Fault, Filter, Request, Row, Service,
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
 from taps.base.rest import bulk, graphql
-from taps.base.rest.auth import Auth, Fixed, OAuth
+from taps.base.rest.auth import Auth, Fixed, OAuth, bearer
 from taps.base.rest.client import Client, MissingError
 from taps.base.rest.credentials import CredentialStore
 from taps.base.rest.cursor import Cursor, Window
@@ -578,6 +578,24 @@ def test_amounts_keep_every_digit_and_odd_json_is_read():
     plain = b'{"data": [{"id": "a", "size": 12345678901234567890.1234567890}]}'
     service = Service({}, [Endpoint("/things", handler=lambda service, request: Answer(plain))])
     assert '"size":12345678901234567890.1234567890' in run(tap(Resource("things", "/things", FIELDS)), service).output
+
+
+@pytest.mark.parametrize("key", ["line\nend", "n\u00f6", " \x00"])
+def test_a_key_that_no_header_can_carry_is_a_matter_of_settings(key: str):
+    made, service = styled("token", 5)
+    made.auth = bearer(key)
+    done = run(made, service)
+    assert isinstance(done.error, ConfigurationError)
+    assert key not in str(done.error)
+    assert not service.calls
+
+
+@pytest.mark.parametrize("address", ["nowhere", "http://", "ftp://127.0.0.1", "http://api.example.com"])
+def test_an_address_that_is_none_is_a_matter_of_settings(address: str):
+    made, _ = styled("token", 5)
+    done = run_tap(made, {"api_url": address})
+    assert isinstance(done.error, ConfigurationError), done.error
+    assert "api_url must" in str(done.error)
 
 
 def test_a_row_without_its_key_is_left_out_and_counted():

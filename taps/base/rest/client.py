@@ -144,7 +144,7 @@ class Client:
             return accept(decoded, reply.headers)
 
         return self.exchange(
-            lambda: self.perform(method, url, params=params, data=data, headers={**self._signed(), **(sent or {})}),
+            lambda: self.perform(method, url, params=params, data=data, headers={**self.signed(), **(sent or {})}),
             accepted,
             where,
         )
@@ -183,7 +183,7 @@ class Client:
 
         `signed` sends our credentials along: not to storage addresses of another host.
         """
-        headers = self._signed() if signed else {}
+        headers = self.signed() if signed else {}
         response = self.exchange(
             lambda: self.session.get(
                 url,
@@ -241,8 +241,19 @@ class Client:
                 self._log.warning("%s: %s; waiting %.0f s", where, problem.reason, wait)
             self._sleep(wait)
 
-    def _signed(self) -> Mapping[str, str]:
-        return self.auth.headers(self)
+    def signed(self) -> Mapping[str, str]:
+        """The headers that sign us in.
+
+        Raises:
+            ConfigurationError: a secret has characters that no header may have, such as a line's end.
+        """
+        headers = self.auth.headers(self)
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise ConfigurationError(
+                "the key or token in the settings has characters that none has",
+                remedy="Copy it again, without blanks and line ends around it",
+            )
+        return headers
 
     def _wait_out(self) -> None:
         if self._pause:

@@ -38,7 +38,7 @@ class GuardedSession(requests.Session):
         options.setdefault("timeout", (_CONNECT_SECONDS, self._client.timeout))
 
         def perform() -> Reply:
-            headers = {**given, **self._client.auth.headers(self._client)}
+            headers = {**given, **self._client.signed()}
             response = super(GuardedSession, self).request(method, url, headers=headers, **options)
             kept[:] = [response]
             return Reply(response.status_code, response.headers, response.content)
