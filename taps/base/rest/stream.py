@@ -275,7 +275,7 @@ class RESTStream(BlockStream):
             sys.exit(128 + self._tap.stopping)
         finally:
             self._tap.writing = False
-            self._tap.client.account.report(self.name)
+            self._tap.client.account.report()
 
     # One page.
 
@@ -359,12 +359,13 @@ class RESTStream(BlockStream):
         Raises:
             PipeError: it cannot be read.
         """
-        self._mark = Bookmark()
         end = self._tap.run_start
         cursor = self.cursor
         window = Window(end - (cursor.window or timedelta(days=30)), end) if cursor else None
-        rows = next(iter(self.read(window)), [])
-        return f"{len(rows)} rows on the first page"
+        for context in self.contexts(window):
+            page = next(self.walk(self.resource, {**context, **self._bounds(window)}))
+            return f"{len(page.rows)} rows on the first page"
+        return f"nothing to ask for: {self.resource.parent} has no rows"
 
 
 def _rows(resource: Resource, body: Any) -> list[Row]:
