@@ -46,7 +46,7 @@ def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: b
 def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]:
     """What Meltano and the plugins get: our environment and `.env`, without the variables only others refer to."""
     system = system_directory(project, tenant)
-    return redact.environment_for(project, tenant, {**project.dotenv, **os.environ}) | {
+    return redact.environment_for(project, tenant, project.environment) | {
         "MELTANO_ENVIRONMENT": tenant.name,
         "MELTANO_PROJECT_ROOT": str(project.root),
         "MELTANO_SYS_DIR_ROOT": str(system),

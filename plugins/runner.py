@@ -21,8 +21,10 @@ from plugins import lock, meltano_call, meltano_log, redact, verdict
 from plugins.bookmarks import Bookmarks
 from plugins.processes import Child
 from plugins.result import RunResult
+from plugins.secrets import open_vault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from plugins.processes import Stopper
@@ -103,13 +105,17 @@ class TenantRun:
         result.connector_name = ",".join(plugin.name for plugin in self.plugins if plugin.kind == "extractors")
 
     @cached_property
+    def _secrets(self) -> Mapping[str, str]:
+        return open_vault(self.project).resolve(self.tenant)
+
+    @cached_property
     def _variables(self) -> dict[str, str]:
-        return {**self.project.dotenv, **os.environ}
+        return {**self.project.environment, **self._secrets}
 
     @cached_property
     def masked(self) -> redact.Redactor:
         """Takes the tenant's secrets out of a text."""
-        return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables))
+        return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables, self._secrets))
 
     def go(self, held: lock.RunLock, reporter: Reporter, stopper: Stopper) -> None:
         """Run Meltano and fill in the result.
@@ -120,7 +126,7 @@ class TenantRun:
         redact.check_references(self.project, self.tenant, self.plugins, self._variables)
         run_id = self.result.run_id
         call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
-        environment = meltano_call.environment(self.project, self.tenant, run_id)
+        environment = {**meltano_call.environment(self.project, self.tenant, run_id), **self._secrets}
         meltano_call.sweep(self.project, self.tenant)
         for state_id in self.bookmarks.mend():
             reporter.note(self.tenant.name, f"the bookmark {state_id} was damaged; its copy of the last run is used")
