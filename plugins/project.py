@@ -35,6 +35,8 @@ class Plugin:
     kind: str
     settings: tuple[dict[str, Any], ...]
     config: dict[str, Any]
+    executable: str = ""
+    """From the project's root."""
 
     def variable(self, setting: str) -> str:
         """The environment variable that sets `setting`."""
@@ -178,7 +180,8 @@ def _take_plugins(project: Project) -> None:
                 parent = project.plugins.get(str(entry.get("inherit_from")))
                 own = tuple(item for item in entry.get("settings") or [] if isinstance(item, dict))
                 settings = (parent.settings if parent else ()) + own
-                project.plugins[name] = Plugin(name, kind, settings, entry.get("config") or {})
+                executable = str(entry.get("executable") or (parent.executable if parent else ""))
+                project.plugins[name] = Plugin(name, kind, settings, entry.get("config") or {}, executable)
                 for mapping in entry.get("mappings") or []:
                     project.mappings[str(mapping.get("name"))] = name
 

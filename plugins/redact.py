@@ -55,14 +55,14 @@ def secrets_of(
     name in there is no secret, and masking it would spoil the log.
     """
     guessed = {value for name, value in environment.items() if _LOOKS_SECRET.search(name)}
-    guessed.update(text for value in stored.values() for text in _texts(_decoded(value)))
+    guessed.update(text for value in stored.values() for text in texts(_decoded(value)))
     found = {value for value in guessed if len(value) >= SHORTEST_GUESS}
     for plugin in project.plugins.values():
         _, own = tenant.config(plugin)
         for setting in plugin.secrets:
-            found.update(_texts(environment.get(plugin.variable(setting))))
+            found.update(texts(environment.get(plugin.variable(setting))))
             for value in (plugin.config.get(setting), own.get(setting)):
-                found.update(wiring.expand(text, environment) for text in _texts(value))
+                found.update(wiring.expand(text, environment) for text in texts(value))
     return found
 
 
@@ -118,12 +118,12 @@ def _decoded(value: str) -> Any:
         return value
 
 
-def _texts(value: Any) -> list[str]:
+def texts(value: Any) -> list[str]:
     """All text inside a setting's value."""
     if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
+        return [text for item in value.values() for text in texts(item)]
     if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
+        return [text for item in value for text in texts(item)]
     return [] if value is None or value == "" else [str(value)]
 
 

@@ -48,7 +48,7 @@ class MapConversions(PipeMapper):
         """Read the sources and compile nothing yet: a stream is compiled when its SCHEMA comes."""
         super().__init__(**arguments)
         self.tenant = str(self.config["tenant"])
-        self.sources = sources.read(self.config["sources"])
+        self.sources = sources.of_extractor(sources.read(self.config["sources"]), self.config.get("extractor"))
         self.rejects = RejectLog(
             STAGE,
             self.tenant,

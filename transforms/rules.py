@@ -173,3 +173,5 @@ class Source:
     connector: str
     preset: Preset
     zone: str = "UTC"
+    extractor: str | None = None
+    """The only tap its streams come from; unset, they may come from any."""
