@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipe.errors import ConfigurationError
-from plugins import redact
+from plugins import meltano_main, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from plugins.project import Project, Tenant
 
@@ -34,19 +36,28 @@ def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: b
     Raises:
         ConfigurationError: Meltano is not installed beside us.
     """
-    meltano = Path(sys.executable).with_name("meltano")
-    if not meltano.exists():
+    if importlib.util.find_spec("meltano") is None:
         raise ConfigurationError("Meltano is not installed in this environment", remedy="Run: make demo")
-    call = [str(meltano), "--log-format=json", "--log-level=info", f"--env-file={os.devnull}"]
+    # -P: the project may have directories named like our packages.
+    call = [
+        sys.executable,
+        "-P",
+        "-m",
+        "plugins.meltano_main",
+        "--log-format=json",
+        "--log-level=info",
+        f"--env-file={os.devnull}",
+    ]
     call.append(f"--environment={tenant.name}")
     options = ["--force", f"--run-id={run_id}", *(["--full-refresh"] if full_refresh else [])]
     return [*call, "run", *options, *jobs]
 
 
-def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]:
-    """What Meltano and the plugins get: our environment and `.env`, without the variables only others refer to."""
+def environment(project: Project, tenant: Tenant, run_id: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """What Meltano and the plugins get: `variables` without those that only other tenants' files refer to."""
     system = system_directory(project, tenant)
-    return redact.environment_for(project, tenant, {**project.dotenv, **os.environ}) | {
+    return redact.environment_for(project, tenant, variables) | {
+        meltano_main.FILES_VARIABLE: json.dumps([str(path) for path in project.files_of(tenant)]),
         "MELTANO_ENVIRONMENT": tenant.name,
         "MELTANO_PROJECT_ROOT": str(project.root),
         "MELTANO_SYS_DIR_ROOT": str(system),

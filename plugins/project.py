@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipe.errors import ConfigurationError
-from plugins import wiring
+from plugins import policy, wiring
+from plugins.policy import RunPolicy
 from plugins.wiring import Document, Keys, Problems
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Plugin:
         """The environment variable that sets `setting`."""
         return re.sub(r"\W", "_", f"{self.name}_{setting}").upper()
 
+    def has(self, setting: str) -> bool:
+        """Whether it has that setting."""
+        return any(item.get("name") == setting for item in self.settings)
+
     @property
     def secrets(self) -> list[str]:
         """Names of its sensitive settings."""
@@ -56,6 +61,7 @@ class Tenant:
     environment: dict[str, Any]
     schedules: list[tuple[str, str]] = field(default_factory=list)
     """(interval, job) of each schedule bound to it."""
+    policy: RunPolicy = field(default_factory=RunPolicy)
 
     def entries(self, kind: str) -> list[tuple[Keys, dict[str, Any]]]:
         """What the tenant sets for plugins of a kind, each with its place in the file."""
@@ -106,6 +112,14 @@ class Project:
             f"tenant '{tenant.name}' schedules no job",
             remedy=f"Name one: growthnav run {tenant.name} JOB ({listing(self.jobs)})",
         )
+
+    def files_of(self, tenant: Tenant) -> list[Path]:
+        """The included files that a tenant's runs need: its own, and those with neither tenants nor schedules."""
+        shared = [
+            document for document in self.documents[1:] if not {"environments", "schedules"} & {*document.content}
+        ]
+        own = [] if tenant.document is self.documents[0] else [tenant.document]
+        return [document.path for document in [*shared, *own]]
 
     def plugins_of(self, jobs: Iterable[str]) -> list[Plugin]:
         """The plugins that the jobs start, in the order of the pipe."""
@@ -202,7 +216,8 @@ def _take_tenants(project: Project, problems: Problems) -> None:
                 place = f"{known.document.path.name}:{known.document.line(*known.keys)}"
                 problems.add(document, keys, f"tenant '{name}' is already in {place}")
             else:
-                project.tenants[name] = Tenant(name, document, keys, entry)
+                rules = policy.read(document, keys, entry, problems)
+                project.tenants[name] = Tenant(name, document, keys, entry, policy=rules)
                 _check_plugins(project, project.tenants[name], problems)
     for name, variant in variants:
         if name not in project.tenants:

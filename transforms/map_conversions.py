@@ -111,8 +111,7 @@ class MapConversions(PipeMapper):
             metrics.counter("fetched_count", fetched, stage=STAGE, stream=stream)
         for (metric, stream, into), count in sorted(self.counts.items()):
             metrics.counter(metric, count, stage=STAGE, stream=stream, into=into)
-        for stream, count in sorted(self.rejects.counts.items()):
-            metrics.counter("reject_count", count, stage=STAGE, stream=stream)
+        self.rejects.report(sorted(self.rejects.counts))
         for target in self.targets:
             for field, count in sorted(target.bad_values.items()):
                 metrics.counter("bad_value_count", count, stage=STAGE, stream=target.source_stream, field=field)
