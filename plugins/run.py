@@ -35,6 +35,7 @@ COLOURS = {"success": "green", "partial": "yellow", "failed": "red"}
 @click.pass_obj
 def command(
     directory: Path | None,
+    /,
     tenant: str | None,
     job: str | None,
     *,
