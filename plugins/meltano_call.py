@@ -13,7 +13,7 @@ from pipe.errors import ConfigurationError
 from plugins import meltano_main, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from plugins.project import Project, Tenant
@@ -53,10 +53,10 @@ def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: b
     return [*call, "run", *options, *jobs]
 
 
-def environment(project: Project, tenant: Tenant, run_id: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """What Meltano and the plugins get: `variables` without those that only other tenants' files refer to."""
+def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]:
+    """What Meltano and the plugins get: our environment and `.env`, without the variables only others refer to."""
     system = system_directory(project, tenant)
-    return redact.environment_for(project, tenant, variables) | {
+    return redact.environment_for(project, tenant, project.environment) | {
         meltano_main.FILES_VARIABLE: json.dumps([str(path) for path in project.files_of(tenant)]),
         "MELTANO_ENVIRONMENT": tenant.name,
         "MELTANO_PROJECT_ROOT": str(project.root),

@@ -136,6 +136,11 @@ class Project:
 
         return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """Ours, over what `.env` holds."""
+        return {**self.dotenv, **os.environ}
+
 
 def open_project(directory: Path | None = None) -> Project:
     """The project in `directory`, or the one around the working directory, with its wiring checked.

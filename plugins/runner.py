@@ -22,8 +22,10 @@ from plugins import lock, meltano_call, meltano_log, redact, verdict, webhook
 from plugins.bookmarks import Bookmarks
 from plugins.processes import Child
 from plugins.result import RunResult
+from plugins.secrets import open_vault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from plugins.processes import Stopper
@@ -112,13 +114,17 @@ class TenantRun:
         result.connector_name = ",".join(plugin.name for plugin in self.plugins if plugin.kind == "extractors")
 
     @cached_property
+    def _secrets(self) -> Mapping[str, str]:
+        return open_vault(self.project).resolve(self.tenant)
+
+    @cached_property
     def _variables(self) -> dict[str, str]:
-        return {**self.project.dotenv, **os.environ}
+        return {**self.project.environment, **self._secrets}
 
     @cached_property
     def masked(self) -> redact.Redactor:
         """Takes the tenant's secrets out of a text."""
-        return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables))
+        return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables, self._secrets))
 
     def go(self, held: lock.RunLock, reporter: Reporter, stopper: Stopper) -> None:
         """Run Meltano, again after passing errors, and fill in the result.
@@ -151,8 +157,8 @@ class TenantRun:
         self.log = meltano_log.RunLog({plugin.name: plugin.kind.removesuffix("s") for plugin in self.plugins}, self.log)
         run_id = self.result.run_id
         call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
-        variables = self._variables | self._budget_variables()
-        environment = meltano_call.environment(self.project, self.tenant, run_id, variables)
+        environment = meltano_call.environment(self.project, self.tenant, run_id)
+        environment |= {**self._secrets, **self._budget_variables()}
         child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
         try:
             held.note(child.group)
