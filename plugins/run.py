@@ -30,6 +30,14 @@ COLOURS = {"success": "green", "partial": "yellow", "failed": "red"}
 @click.option(
     "--retries", type=click.IntRange(0, 10), metavar="N", help="Further tries after a passing error, at most (3)."
 )
+@click.option(
+    "--wait",
+    type=click.IntRange(0),
+    default=3600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long another job of the tenant is waited for; the same job is never.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("--events", type=click.Path(dir_okay=False, path_type=Path), help="Write the run's log to this file.")
 @click.pass_obj
@@ -89,7 +97,12 @@ def _request(tenant: str | None, job: str | None, *, everyone: bool, **options: 
     if tenant is None:
         raise click.UsageError("Missing argument 'TENANT' (or --all).")
     return runner.Request(
-        tenant, job, options["full_refresh"], max_retries=options["retries"], events=options["events"]
+        tenant,
+        job,
+        options["full_refresh"],
+        max_retries=options["retries"],
+        wait_seconds=options["wait"],
+        events=options["events"],
     )
 
 

@@ -12,20 +12,22 @@ import json
 import os
 import time
 import uuid
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipe import times
 from pipe.errors import EXIT_FAILED, PipeError, RetriableError
-from plugins import lock, meltano_call, meltano_log, redact, verdict, webhook
+from plugins import lease, lease_stores, lock, meltano_call, meltano_log, redact, verdict, webhook
 from plugins.bookmarks import Bookmarks
 from plugins.processes import Child
+from plugins.registry import open_registry
 from plugins.result import RunResult
-from plugins.secrets import open_vault
+from plugins.secrets import open_vault, vault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from plugins.processes import Stopper
@@ -45,6 +47,8 @@ class Request:
     full_refresh: bool = False
     max_retries: int | None = None
     """Further tries after a passing error; None: as the tenant's file says."""
+    wait_seconds: float = 3600
+    """How long the end of another job of the tenant is waited for."""
     events: Path | None = None
     """Where the run's log goes; by default `.growthnav/<tenant>/logs/<run id>.jsonl`."""
 
@@ -67,7 +71,7 @@ def run(project: Project, request: Request, reporter: Reporter, stopper: Stopper
     try:
         tenant = project.tenant(request.tenant)
         run = TenantRun(project, tenant, project.jobs_for(tenant, request.job), request, result)
-        with lock.hold(directory(project, tenant) / "run.lock", tenant.name) as held:
+        with run.alone(stopper) as held:
             reporter.begin(tenant.name, result.job)
             try:
                 run.go(held, reporter, stopper)
@@ -76,8 +80,7 @@ def run(project: Project, request: Request, reporter: Reporter, stopper: Stopper
             finally:
                 reporter.end(tenant.name)
                 _complete(result, clock)
-                _append(directory(project, tenant) / "runs.jsonl", result)
-                run.tell(reporter)
+                run.keep(reporter)
     except PipeError as error:
         result.end(EXIT_FAILED, str(error), error.kind)
         _complete(result, clock)
@@ -110,6 +113,7 @@ class TenantRun:
         self.plugins: list[Plugin] = project.plugins_of(jobs)
         self.bookmarks = Bookmarks(project, tenant, directory(project, tenant) / "bookmarks")
         self.log = meltano_log.RunLog()
+        self._child: Child | None = None
         result.job = ",".join(jobs)
         result.connector_name = ",".join(plugin.name for plugin in self.plugins if plugin.kind == "extractors")
 
@@ -125,6 +129,26 @@ class TenantRun:
     def masked(self) -> redact.Redactor:
         """Takes the tenant's secrets out of a text."""
         return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables, self._secrets))
+
+    @contextmanager
+    def alone(self, stopper: Stopper) -> Iterator[lock.RunLock]:
+        """Keep other runs of the tenant away, on this machine and on those that share the state backend.
+
+        Raises:
+            RetriableError: one is under way.
+        """
+        deadline = time.monotonic() + self.request.wait_seconds
+        path = directory(self.project, self.tenant) / "run.lock"
+        with lock.hold(path, self.tenant.name, self.jobs, deadline, stopper.wait) as held, ExitStack() as stack:
+            if store := lease_stores.open_store(self.project, self.tenant.name):
+                mine = lease.Lease(store, self.tenant.name, self.jobs)
+                stack.enter_context(lease.hold(mine, deadline, stopper.wait, self._give_up))
+            yield held
+
+    def _give_up(self) -> None:
+        """End the run under way: another machine may have begun one."""
+        if self._child:
+            self._child.stop("the loss of its lease")
 
     def go(self, held: lock.RunLock, reporter: Reporter, stopper: Stopper) -> None:
         """Run Meltano, again after passing errors, and fill in the result.
@@ -146,8 +170,18 @@ class TenantRun:
             if stopper.wait(wait):
                 return
 
-    def tell(self, reporter: Reporter) -> None:
-        """Tell those who want to know that the run has ended; that this fails changes nothing about the run."""
+    def keep(self, reporter: Reporter) -> None:
+        """Put the result into the file and the registry, and tell who wants to know.
+
+        What goes wrong in that is told, and changes nothing about the run.
+        """
+        _append(directory(self.project, self.tenant) / "runs.jsonl", self.result)
+        names = {plugin.name for plugin in self.plugins}
+        used = [str(entry["id"]) for entry in vault.connectors(self.tenant) if entry.get("extractor") in names]
+        try:
+            open_registry(self.project).record_run(self.result.as_dict(), used)
+        except PipeError as error:
+            reporter.note(self.tenant.name, self.masked(f"the run is not in the registry: {error}"))
         hook = self.tenant.policy.webhook
         if hook and (problem := webhook.send(hook, self._variables, self.result)):
             reporter.note(self.tenant.name, problem)
@@ -160,6 +194,7 @@ class TenantRun:
         environment = meltano_call.environment(self.project, self.tenant, run_id)
         environment |= {**self._secrets, **self._budget_variables()}
         child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
+        self._child = child
         try:
             held.note(child.group)
             stopper.watch(child)
