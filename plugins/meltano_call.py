@@ -26,12 +26,11 @@ def system_directory(project: Project, tenant: Tenant) -> Path:
     return project.root / ".meltano" / "tenants" / tenant.name
 
 
-def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: bool) -> list[str]:
-    """The call.
+def base(tenant: Tenant) -> list[str]:
+    """Meltano for a tenant, up to the command's name.
 
-    `--force` leaves out Meltano's check for another run, which a killed one fails for five minutes: our lock does
-    that. The level is info because at debug Meltano logs the records. Meltano would give all of `.env` to every
-    plugin of every tenant: it gets the tenant's part from us instead.
+    The level is info because at debug Meltano logs the records. Meltano would give all of `.env` to every plugin of
+    every tenant: it gets the tenant's part from us instead.
 
     Raises:
         ConfigurationError: Meltano is not installed beside us.
@@ -39,18 +38,21 @@ def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: b
     if importlib.util.find_spec("meltano") is None:
         raise ConfigurationError("Meltano is not installed in this environment", remedy="Run: make demo")
     # -P: the project may have directories named like our packages.
-    call = [
-        sys.executable,
-        "-P",
-        "-m",
-        "plugins.meltano_main",
-        "--log-format=json",
-        "--log-level=info",
-        f"--env-file={os.devnull}",
-    ]
-    call.append(f"--environment={tenant.name}")
+    call = [sys.executable, "-P", "-m", "plugins.meltano_main", "--log-format=json", "--log-level=info"]
+    return [*call, f"--env-file={os.devnull}", f"--environment={tenant.name}"]
+
+
+def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: bool) -> list[str]:
+    """The call of a run.
+
+    `--force` leaves out Meltano's check for another run, which a killed one fails for five minutes: our lock does
+    that.
+
+    Raises:
+        ConfigurationError: Meltano is not installed beside us.
+    """
     options = ["--force", f"--run-id={run_id}", *(["--full-refresh"] if full_refresh else [])]
-    return [*call, "run", *options, *jobs]
+    return [*base(tenant), "run", *options, *jobs]
 
 
 def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]:

@@ -49,6 +49,8 @@ class RunResult:
     attempts: int = 0
     """Times Meltano was started."""
     skipped_streams: int = 0
+    resynced_streams: list[str] = field(default_factory=list)
+    """Streams read in full because their mapping had changed."""
     success: bool = False
     status: str = STATUS[EXIT_FAILED]
     exit_code: int = EXIT_FAILED

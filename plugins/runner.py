@@ -19,7 +19,18 @@ from typing import TYPE_CHECKING
 
 from pipe import times
 from pipe.errors import EXIT_FAILED, PipeError, RetriableError
-from plugins import lease, lease_stores, lock, meltano_call, meltano_log, redact, verdict, webhook
+from plugins import (
+    lease,
+    lease_stores,
+    lock,
+    mappings,
+    meltano_call,
+    meltano_log,
+    redact,
+    states,
+    verdict,
+    webhook,
+)
 from plugins.bookmarks import Bookmarks
 from plugins.processes import Child
 from plugins.registry import open_registry
@@ -160,6 +171,7 @@ class TenantRun:
         meltano_call.sweep(self.project, self.tenant)
         for state_id in self.bookmarks.mend():
             reporter.note(self.tenant.name, f"the bookmark {state_id} was damaged; its copy of the last run is used")
+        self._resync(reporter)
         waits = self.tenant.policy.retry.waits
         for wait in [*waits[: self.request.max_retries], None]:
             end = self._try_once(held, reporter, stopper)
@@ -169,6 +181,20 @@ class TenantRun:
             reporter.note(self.tenant.name, f"{end.error}. The next try is in {wait:g} s")
             if stopper.wait(wait):
                 return
+
+    def _resync(self, reporter: Reporter) -> None:
+        """Forget the bookmarks of streams whose mapping has changed: they are read in full, the others are not."""
+        memory = mappings.Memory(directory(self.project, self.tenant))
+        now = mappings.of(self.project, self.tenant)
+        patterns = [pattern for mapped in memory.changed(now).values() for pattern in mapped.match]
+        if patterns and not self.request.full_refresh:
+            saved = states.States(self.project, self.tenant)
+            jobs = dict.fromkeys([*self.jobs, *(job for _, job in self.tenant.schedules)])
+            for state_id in states.pipes(self.project, self.tenant, jobs):
+                self.result.resynced_streams += saved.forget(state_id, patterns)
+        for stream in self.result.resynced_streams:
+            reporter.note(self.tenant.name, f"the mapping of stream '{stream}' has changed: it is read in full")
+        memory.keep(now)
 
     def keep(self, reporter: Reporter) -> None:
         """Put the result into the file and the registry, and tell who wants to know.
