@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import tempfile
 import threading
+from contextlib import redirect_stdout
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,54 +75,49 @@ def preview(project: Project, tenant: Tenant, tap: Plugin, rows: int, seconds: f
 
     settings = mappings.settings(project, tenant) | {"tenant": tenant.name, "emit": "records"}
     mapper = MapConversions(config=settings)
-    lines, failed = _head(project, tenant, tap, rows, seconds)
-    if not lines:
-        raise ConfigurationError(
-            f"{tap.name} sent nothing{' and failed' if failed else ''}",
-            remedy=f"Run it to be told why: growthnav run {tenant.name}",
-        )
     text = io.StringIO()
-    from contextlib import redirect_stdout
-
-    with redirect_stdout(text):
+    with tempfile.TemporaryDirectory() as scratch, redirect_stdout(text):
+        lines = _head(project, tenant, tap, rows, seconds, scratch=scratch)
         shown.run(mapper, rows, io.BytesIO(b"".join(lines)))
     return text.getvalue()
 
 
-def _head(project: Project, tenant: Tenant, tap: Plugin, rows: int, seconds: float) -> tuple[list[bytes], bool]:
-    """The first lines a tap sends, from the source's beginning; and whether it failed by itself."""
+def _head(project: Project, tenant: Tenant, tap: Plugin, rows: int, seconds: float, *, scratch: str) -> list[bytes]:
+    """The first lines a tap sends, from its source's beginning; all its files are in the directory `scratch`.
+
+    Raises:
+        ConfigurationError: it sent none.
+    """
     secrets = open_vault(project).resolve(tenant)
-    variables = {**project.environment, **secrets}
-    redact.check_references(project, tenant, [tap], variables)
+    redact.check_references(project, tenant, [tap], {**project.environment, **secrets})
     environment = {**meltano_call.environment(project, tenant, ""), **secrets}
+    environment["MELTANO_SYS_DIR_ROOT"] = scratch  # a run of the tenant may be under way
     if tap.has("max_rows"):
         environment[tap.variable("max_rows")] = str(rows)
     if tap.has("batch_config"):
-        environment[tap.variable("batch_config")] = "null"
-    with tempfile.TemporaryDirectory() as system:  # a run of the tenant may be under way
-        environment["MELTANO_SYS_DIR_ROOT"] = system
-        process = subprocess.Popen(
-            [*meltano_call.base(tenant), "invoke", tap.name],
-            cwd=project.root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+        environment[tap.variable("batch_config")] = json.dumps({"storage": {"root": scratch}, "batch_size": LINES_READ})
+    process = subprocess.Popen(
+        [*meltano_call.base(tenant), "invoke", tap.name],
+        cwd=project.root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    alarm = threading.Timer(seconds, process.terminate)
+    alarm.start()
+    try:
+        assert process.stdout is not None  # noqa: S101  it was asked for
+        lines = [line for line in islice(process.stdout, LINES_READ) if line.startswith(b"{")]
+    finally:
+        alarm.cancel()
+        process.terminate()
+        process.communicate()
+    if not lines:
+        raise ConfigurationError(
+            f"{tap.name} sent nothing", remedy=f"Run it to be told why: growthnav run {tenant.name}"
         )
-        alarm = threading.Timer(seconds, process.terminate)
-        alarm.start()
-        lines: list[bytes] = []
-        try:
-            assert process.stdout is not None  # noqa: S101  it was asked for
-            for line in process.stdout:
-                lines.append(line)
-                if len(lines) >= LINES_READ:
-                    process.terminate()
-                    break
-        finally:
-            alarm.cancel()
-            process.communicate()
-    return [line for line in lines if line.startswith(b"{")], process.returncode not in {0, -15}
+    return lines
 
 
 def _tap(project: Project, tenant: Tenant, name: str | None) -> Plugin:
