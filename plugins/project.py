@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipe.errors import ConfigurationError
 from plugins import policy, wiring
+from plugins.orchestration import schedules
+from plugins.orchestration.schedules import TENANT_VARIABLE
 from plugins.policy import RunPolicy
 from plugins.wiring import Document, Keys, Problems
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KINDS = ("extractors", "mappers", "loaders")
-TENANT_VARIABLE = "MELTANO_ENVIRONMENT"
 TENANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """What a dataset (`growthnav_<tenant>`), a file name and a Meltano environment all allow."""
 VARIANT_NAME = re.compile(rf"({TENANT_NAME.pattern})-[a-z0-9_]{{1,62}}")
@@ -251,8 +252,12 @@ def _take_schedules(project: Project, problems: Problems) -> None:
             if job not in project.jobs:
                 text = f"there is no job '{job}'. {suggestion(job, project.jobs)}There is: {listing(project.jobs)}"
                 problems.add(document, (*keys, "job"), text)
+            interval = str(entry.get("interval"))
+            if not schedules.is_valid(interval):
+                text = "interval must be @hourly, @daily, @weekly, @manual or a cron expression of five fields"
+                problems.add(document, (*keys, "interval"), text)
             if name in project.tenants:
-                project.tenants[name].schedules.append((str(entry.get("interval")), job))
+                project.tenants[name].schedules.append((interval, job))
             else:
                 text = f"the schedule belongs to no tenant: set env: {{{TENANT_VARIABLE}: <tenant>}}"
                 problems.add(document, (*keys, "env"), text)
