@@ -22,7 +22,9 @@ from plugins.meltano_log import EXTRACTOR, LOADER, MAPPER
 if TYPE_CHECKING:
     from plugins.meltano_log import RunLog
 
-INTERRUPTED, UNKNOWN = "interrupted", "unknown"
+INTERRUPTED, BUDGET, UNKNOWN = "interrupted", "budget", "unknown"
+MAX_API_CALLS = "max_api_calls"
+"""Setting of a tenant's runs, and of taps that keep to it themselves; a run that is stopped for it is told so."""
 KILLED = 128 + signal.SIGKILL
 
 _LOG_HINT = "The run's log has more"
@@ -66,6 +68,11 @@ def _finished(log: RunLog) -> Verdict:
 
 
 def _interrupted(log: RunLog, stopped_by: str) -> Verdict:
+    if stopped_by == MAX_API_CALLS:
+        calls = f"stopped after {log.total('http_request_count'):,} API calls, for max_api_calls"
+        if log.states_saved:
+            return Verdict(EXIT_PARTIAL, f"{calls}; the next run goes on from there", BUDGET)
+        return Verdict(EXIT_FAILED, f"{calls}, before a bookmark was saved: raise it", BUDGET)
     if log.states_saved:
         text = f"stopped by {stopped_by}; what was loaded is kept, the next run goes on from there"
         return Verdict(EXIT_PARTIAL, text, INTERRUPTED)

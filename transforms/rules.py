@@ -20,6 +20,7 @@ streams:
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,10 @@ class StreamRule:
     filters: tuple[Condition, ...] = ()
     fragments: tuple[FragmentRule, ...] = ()
     refund: RefundRule = RefundRule()
+
+    def takes(self, stream: str) -> bool:
+        """Whether a source stream is one that the rule is for; case is ignored."""
+        return any(fnmatch.fnmatchcase(stream.lower(), pattern.lower()) for pattern in self.match)
 
     @property
     def roots(self) -> set[str]:

@@ -88,7 +88,11 @@ def tap(config: dict) -> None:
             while not Path(config["hang"]).exists():
                 time.sleep(0.02)
     count("record_count", rows, stream="rows")
-    count("http_request_count", 3, endpoint="/rows")
+    if "calls_then_wait" in config:
+        time.sleep(1)  # for the bookmark to be saved
+    count("http_request_count", config.get("calls_then_wait", 3), endpoint="/rows")
+    while "calls_then_wait" in config:
+        time.sleep(0.02)
     if config.get("skipped"):
         count("skipped_stream_count", config["skipped"])
     leave(config)
@@ -109,6 +113,7 @@ def mapper(config: dict) -> None:
         ("reject_count", rejected),
     ):
         count(metric, value, stage=NAME, stream="rows")
+    count("reject_rule_count", rejected, stage=NAME, stream="rows", rule="bad_time")
     # Every record goes into conversions, and those that are not filtered out into profiles as well.
     count("mapped_count", fetched - rejected, stage=NAME, stream="rows", into="conversions")
     count("mapped_count", fetched - rejected - filtered, stage=NAME, stream="rows", into="customer_profiles")
