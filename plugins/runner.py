@@ -186,12 +186,14 @@ class TenantRun:
         """Forget the bookmarks of streams whose mapping has changed: they are read in full, the others are not."""
         memory = mappings.Memory(directory(self.project, self.tenant))
         now = mappings.of(self.project, self.tenant)
-        patterns = [pattern for mapped in memory.changed(now).values() for pattern in mapped.match]
-        if patterns and not self.request.full_refresh:
+        changed = memory.changed(now).values()
+        if changed and not self.request.full_refresh:
             saved = states.States(self.project, self.tenant)
             jobs = dict.fromkeys([*self.jobs, *(job for _, job in self.tenant.schedules)])
-            for state_id in states.pipes(self.project, self.tenant, jobs):
-                self.result.resynced_streams += saved.forget(state_id, patterns)
+            for state_id, tap in states.pipes(self.project, self.tenant, jobs).items():
+                mine = [each for each in changed if each.extractor in {None, tap.name}]
+                if patterns := [pattern for each in mine for pattern in each.match]:
+                    self.result.resynced_streams += saved.forget(state_id, patterns)
         for stream in self.result.resynced_streams:
             reporter.note(self.tenant.name, f"the mapping of stream '{stream}' has changed: it is read in full")
         memory.keep(now)
