@@ -24,6 +24,7 @@ COMMANDS = {
     ),
     "state": ("plugins.state_command:command", "Export or import what a tenant's taps have read."),
     "map": ("plugins.map_command:command", "Show what a tenant's records become."),
+    "mcp": ("plugins.mcp_server.command:command", "Serve the tenants to an agent, by the Model Context Protocol."),
     "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
     "tenants": ("plugins.tenants:command", "List the tenants, their schedules and their last run."),
 }

@@ -85,6 +85,8 @@ class Project:
     root: Path
     documents: list[Document]
     plugins: dict[str, Plugin] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    """Name of a plugin that inherits -> the one it inherits from."""
     mappings: dict[str, str] = field(default_factory=dict)
     """Name of a mapping, as jobs name it -> its mapper."""
     jobs: dict[str, list[str]] = field(default_factory=dict)
@@ -192,7 +194,9 @@ def _take_plugins(project: Project) -> None:
         for kind in KINDS:
             for _, entry in wiring.entries(document, "plugins", kind):
                 name = str(entry.get("name"))
-                parent = project.plugins.get(str(entry.get("inherit_from")))
+                if "inherit_from" in entry:
+                    project.parents[name] = str(entry["inherit_from"])
+                parent = project.plugins.get(project.parents.get(name, ""))
                 own = tuple(item for item in entry.get("settings") or [] if isinstance(item, dict))
                 settings = (parent.settings if parent else ()) + own
                 executable = str(entry.get("executable") or (parent.executable if parent else ""))
