@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp_types import CallToolResult, TextContent
 from pydantic import ValidationError
 
-from pipe.errors import PipeError
+from pipe.errors import ConfigurationError, PipeError
 from plugins import redact
 from plugins.project import Project, open_project
 from plugins.secrets import open_vault
@@ -46,9 +46,14 @@ class Door(MCPServer):
         """The project as its files are now.
 
         Raises:
-            ConfigurationError: they have mistakes.
+            ConfigurationError: they have mistakes; which, is told on the server's own machine: they name tenants.
         """
-        return open_project(self._root)
+        try:
+            return open_project(self._root)
+        except ConfigurationError:
+            raise ConfigurationError(
+                "the project's files have mistakes", remedy="growthnav tenants, on the server, names them"
+            ) from None
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Check the arguments, call the tool, mask what it says, and note the call.
