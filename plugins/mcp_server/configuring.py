@@ -19,6 +19,7 @@ from plugins.project import Project, Tenant
 from plugins.registry import open_registry
 from plugins.registry.rows import Connector
 from plugins.secrets import open_vault
+from plugins.secrets.vault import connectors
 
 TOKEN_SECONDS = 600
 """How long a plan may wait for its application."""
@@ -151,8 +152,9 @@ def _definition(project: Project, tenant: Tenant) -> dict[str, Any]:
         "personal_data": identity.get("personal_data"),
     }
     sources = []
-    for each in registry.connectors(tenant.name):
-        if each.is_active:
+    rows = {each.connector_id: each for each in registry.connectors(tenant.name)}
+    for each in (rows.get(str(entry.get("id"))) for entry in connectors(tenant)):  # in the order of the file
+        if each and each.is_active:
             stored = vault.read(tenant.name, each.credentials_secret_path) if each.credentials_secret_path else None
             sources.append(_source(each, entries.get(each.connector_id, {}), stored or {}, project))
     return {name: value for name, value in content.items() if value} | {"data_sources": sources}

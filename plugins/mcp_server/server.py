@@ -111,6 +111,7 @@ def _add_configuring(door: Door) -> None:
             str, Field(description="hourly, daily, weekly, manual or a cron expression")
         ] = "daily",
         preset: Annotated[str | None, Field(description="How it is mapped; else as its type")] = None,
+        extractor: Annotated[str | None, Field(description="Its tap; else that of its type")] = None,
         credential_variables: Annotated[
             dict[str, str] | None,
             Field(description="Secret setting -> environment variable of the server that holds it, CUSTOMER_..."),
@@ -125,6 +126,7 @@ def _add_configuring(door: Door) -> None:
             "field_overrides": field_overrides,
             "sync_schedule": sync_schedule,
             "preset": preset,
+            "extractor": extractor,
             "credential_variables": credential_variables,
         }
         return await to_thread.run_sync(configuring.configure_data_source, door, tokens, customer_id, source, token)

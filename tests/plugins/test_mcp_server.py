@@ -11,12 +11,10 @@ from typing import Any
 import anyio
 import duckdb
 import pytest
+from conftest import CANARY, Project
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "plugins"))
-from conftest import CANARY, Project  # type: ignore[attr-defined]
 
 from plugins.mcp_server.access import Access
 from plugins.mcp_server.server import AUDIT, build
