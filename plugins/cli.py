@@ -20,7 +20,7 @@ COMMANDS = {
     "runs": ("plugins.runs:command", "Show how a tenant's runs went, the newest first."),
     "schedules": (
         "plugins.orchestration.command:command",
-        "List the tenants' schedules, or write them for cron, systemd or Dagster.",
+        "List the schedules, or write them for cron, systemd or Dagster.",
     ),
     "state": ("plugins.state_command:command", "Export or import what a tenant's taps have read."),
     "map": ("plugins.map_command:command", "Show what a tenant's records become."),

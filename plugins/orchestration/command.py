@@ -22,7 +22,7 @@ defs = load({root!r})
 
 @click.group("schedules")
 def command() -> None:
-    """List the tenants' schedules, or write them for cron, systemd or Dagster."""
+    """List the schedules, or write them for cron, systemd or Dagster."""
 
 
 @command.command("list")
