@@ -126,7 +126,7 @@ class ResolveIdentity(PipeMapper):
         """Log the counts."""
         for stream, count in sorted(self.records.items()):
             metrics.counter("resolved_count", count - self.rejects.counts[stream], stage=STAGE, stream=stream)
-            metrics.counter("reject_count", self.rejects.counts[stream], stage=STAGE, stream=stream)
+        self.rejects.report(sorted(self.records))
         metrics.counter("minted_count", self.people.minted, stage=STAGE)
         metrics.counter("merge_count", self.people.merged, stage=STAGE)
         metrics.counter("repeated_merge_count", self.people.repeated, stage=STAGE)

@@ -20,6 +20,7 @@ streams:
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,10 @@ class StreamRule:
     fragments: tuple[FragmentRule, ...] = ()
     refund: RefundRule = RefundRule()
 
+    def takes(self, stream: str) -> bool:
+        """Whether a source stream is one that the rule is for; case is ignored."""
+        return any(fnmatch.fnmatchcase(stream.lower(), pattern.lower()) for pattern in self.match)
+
     @property
     def roots(self) -> set[str]:
         """Top-level source fields it reads."""
@@ -173,3 +178,5 @@ class Source:
     connector: str
     preset: Preset
     zone: str = "UTC"
+    extractor: str | None = None
+    """The only tap its streams come from; unset, they may come from any."""
