@@ -186,7 +186,7 @@ class RESTStream(BlockStream):
         if since >= end:
             self.logger.warning("%s: the bookmark lies in the future, so there is nothing to read", self.name)
             return
-        size = cursor.window or end - since
+        size, first_load = cursor.window or end - since, mark.replication_key_value is None
         self._best = mark.replication_key_value or ""
         while since < end:
             until = self._end_of_job(since) or min(since + size, end)
@@ -201,7 +201,7 @@ class RESTStream(BlockStream):
                     self.checkpoint()
             mark.replication_key_value = self._best or None
             self.checkpoint(at_end=True)
-            since, size = until, cursor.resized(size, pages)
+            since, size = until, cursor.resized(size, pages, first_load=first_load)
 
     def _since(self, cursor: Cursor) -> datetime:
         """From when to read: the bookmark less the lookback, or where the settings say to start."""
