@@ -39,7 +39,7 @@ EVENTS: Final = pa.schema(
     [(field.name, pa.float64() if field.kind is Kind.NUMBER else pa.string()) for field in IDENTITY_MERGES.fields]
 )
 _MAP: Final = f"""
-SELECT left(sha256(concat_ws(chr(31), source, hash, uid)), {KEY_LENGTH}) AS {IDENTITY_MAP.key},
+SELECT left(sha256(concat_ws(chr(31), source, hash, uid, since)), {KEY_LENGTH}) AS {IDENTITY_MAP.key},
     {{tenant}} AS customer_id, source AS source_system, hash AS source_key, uid AS global_customer_id,
     make_timestamptz(since) AS valid_from, make_timestamptz(until) AS valid_to
 FROM linked JOIN person ON person.id = linked.person

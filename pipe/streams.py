@@ -303,7 +303,7 @@ IDENTITY_MAP = Stream(
     "identity_map",
     "Whose a record, or a source's own customer, was and is, and since when.",
     (
-        Field("identity_map_id", Kind.STRING, "key: hash of source system, source key and person"),
+        Field("identity_map_id", Kind.STRING, "key: hash of source system, source key, person and since when"),
         Field("customer_id", Kind.STRING, "the tenant"),
         Field("source_system", Kind.STRING, "the connection the record or customer belongs to"),
         Field(
