@@ -39,7 +39,9 @@ _NAMES: Final = {
 ALIASES: Final = {alias: field for field, aliases in _NAMES.items() for alias in aliases.split()}
 """Name of a column, letters and digits only, -> field."""
 
-IDS: Final = tuple(["recordid", "recid", "uniqueid", "id", "rowid", "rid", "recordkey", "key", "uid", "recno", "recordno"])
+IDS: Final = tuple(
+    ["recordid", "recid", "uniqueid", "id", "rowid", "rid", "recordkey", "key", "uid", "recno", "recordno"]
+)
 
 
 def guess(columns: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
