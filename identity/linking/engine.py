@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -65,7 +66,7 @@ def run(
             set_aside(db)
         model = _choose(db, settings, report)
         if model is None:
-            graph = _certain(db, report)
+            at, graph = None, _certain(db, report)
             labels = _cluster(graph, decided, len(ids), "closure", settings, report)
             edges = _certain_links(db, labels, ids)
         else:
@@ -73,7 +74,13 @@ def run(
             with _timed(report, "score"):
                 scored = score.score(db, scorer, model, prior)
             report.prior = score.estimate_prior(scored, max(len(ids), 2))
-            graph = _scored(db, scored, settings.threshold or model.threshold, report)
+            same = _pairs(db, SAME)
+            weigh = partial(_scored, scored, same, report)
+            graph = weigh(settings.threshold or model.threshold)
+
+            def at(threshold: float) -> NDArray[np.int64]:
+                return _cluster(weigh(threshold), decided, len(ids), settings.clustering, settings, Report())
+
             labels = _cluster(graph, decided, len(ids), settings.clustering, settings, report)
             with _timed(report, "details"):
                 edges = _details(db, scorer, model, graph, labels, prior, report)
@@ -83,7 +90,7 @@ def run(
     if decided.unknown:
         report.warnings.append(f"{decided.unknown} manual decisions are about records that are not there")
     return Linked(
-        clusters=pa.table([ids, pa.array(labels)], schema=CLUSTERS), edges=edges, blocked=blocked, report=report
+        clusters=pa.table([ids, pa.array(labels)], schema=CLUSTERS), edges=edges, blocked=blocked, report=report, at=at
     )
 
 
@@ -108,30 +115,33 @@ def _choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Repor
 def _certain(db: duckdb.DuckDBPyConnection, report: Report) -> Graph:
     with _timed(report, "score"):
         certain.link_by_identifiers(db)
-        return _with_same(db, Graph(*_pairs(db, certain.CERTAIN)))
+        return _with(_pairs(db, certain.CERTAIN), _pairs(db, SAME))
 
 
-def _scored(db: duckdb.DuckDBPyConnection, scored: score.Scored, threshold: float, report: Report) -> Graph:
+def _scored(scored: score.Scored, same: Graph, report: Report, threshold: float) -> Graph:
+    """What the scores say at a threshold."""
     prior = report.prior or 0.5
     weight = scored.evidence + np.log2(prior / (1 - prior)) - np.log2(threshold / (1 - threshold))
     report.pairs_scored, report.vetoed = len(weight), int((scored.vetoed & (weight > 0)).sum())
     report.expected_matches = prior * report.records * (report.records - 1) / 2
     weight = np.where(scored.vetoed, VETO_WEIGHT, weight)
     used = (weight > 0) | scored.vetoed
-    return _with_same(db, Graph(scored.left[used], scored.right[used], weight[used]))
+    return _with(Graph(scored.left[used], scored.right[used], weight[used]), same)
 
 
-def _with_same(db: duckdb.DuckDBPyConnection, graph: Graph) -> Graph:
-    left, right, weight = _pairs(db, SAME)
-    return Graph(*map(np.concatenate, ((graph.left, left), (graph.right, right), (graph.weight, weight))))
+def _with(one: Graph, other: Graph) -> Graph:
+    return Graph(
+        np.concatenate([one.left, other.left]),
+        np.concatenate([one.right, other.right]),
+        np.concatenate([one.weight, other.weight]),
+    )
 
 
-def _pairs(
-    db: duckdb.DuckDBPyConnection, table: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _pairs(db: duckdb.DuckDBPyConnection, table: str) -> Graph:
+    """Links that need no score."""
     found = fetch(db, f"SELECT left_uid, right_uid FROM {table} ORDER BY left_uid, right_uid")  # noqa: S608
     left, right = (found.column(number).to_numpy().astype(np.int64) for number in range(2))
-    return left, right, np.full(len(left), CERTAIN_WEIGHT)
+    return Graph(left, right, np.full(len(left), CERTAIN_WEIGHT))
 
 
 def _cluster(
@@ -189,10 +199,10 @@ def _with_others(
     db: duckdb.DuckDBPyConnection, edges: pa.Table, labels: NDArray[np.int64], decided: Decisions, ids: pa.Array
 ) -> pa.Table:
     """The links found, with those of equal records and those made by hand."""
-    left, right, _ = _pairs(db, SAME)
-    inside = labels[left] == labels[right]
+    same = _pairs(db, SAME)
+    inside = labels[same.left] == labels[same.right]
     others = [
-        _bare_links(ids, left[inside], right[inside], "same", pa.nulls(int(inside.sum()), pa.string())),
+        _bare_links(ids, same.left[inside], same.right[inside], "same", pa.nulls(int(inside.sum()), pa.string())),
         _bare_links(ids, *decided.links.T, "manual", pa.nulls(len(decided.links), pa.string())),
     ]
     table = pa.concat_tables([edges, *others], promote_options="default")

@@ -74,8 +74,9 @@ def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float) -> Any:
     """A linker over `person`."""
     from splink import DuckDBAPI, Linker
 
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    return Linker(DuckDBAPI(db).register(PERSON), model.splink(prior))
+    made = Linker(DuckDBAPI(db).register(PERSON), model.splink(prior))
+    logging.getLogger("splink").setLevel(logging.ERROR)  # the linker sets its own level
+    return made
 
 
 def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float) -> Scored:
@@ -130,12 +131,12 @@ def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: flo
     )
     # The library keeps the parts of a weight only when asked for at its creation; a second linker would have to count
     # all frequencies again.
-    scorer._settings_obj._retain_intermediate_calculation_columns = True  # noqa: SLF001
-    api = scorer._db_api  # noqa: SLF001
+    scorer._settings_obj._retain_intermediate_calculation_columns = True
+    api = scorer._db_api
     scorer.table_management.register_blocked_pairs_for_predict(api.register("linked_pairs"))
     frame = scorer.inference.predict(warning_mode="never")
     parts = []
-    for one in scorer._settings_obj.core_model_settings.comparisons:  # noqa: SLF001
+    for one in scorer._settings_obj.core_model_settings.comparisons:
         name = one.output_column_name
         levels = [level for level in one.comparison_levels if not level.is_null_level]
         nearest = " ".join(
@@ -143,7 +144,7 @@ def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: flo
             f"THEN {len(levels) - 1 - number}"
             for number, level in enumerate(levels)
         )
-        adjusted = f" + mw_tf_adj_{name}" if any(level._has_tf_adjustments for level in levels) else ""  # noqa: SLF001
+        adjusted = f" + mw_tf_adj_{name}" if any(level._has_tf_adjustments for level in levels) else ""
         parts.append(
             f"(CASE {nearest} ELSE -1 END)::TINYINT AS gamma_{name}, (mw_{name}{adjusted})::FLOAT AS mw_{name}"
         )
