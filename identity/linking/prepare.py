@@ -29,7 +29,8 @@ PERSON: Final = "person"
 
 NAMES: Final = ("first_name", "middle_name", "last_name")
 COLUMNS: Final = (
-    *NAMES, "name_root", "birth_date", "gender", "occupation", "house", "street", "city", "region", "postcode", *IDENTIFIERS,
+    *NAMES, "name_root", "birth_date", "birth_day", "gender", "occupation", "house", "street", "city", "region", "postcode",
+    "email_text", *IDENTIFIERS,
 )  # fmt: skip
 
 _RULE_OF: Final = {"card": "hashed_cc", "national_id": "loyalty_id"}
@@ -79,15 +80,19 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     forms = {name: f"forms_{name}.form" if name in identifiers else "NULL::VARCHAR" for name in IDENTIFIERS}
     if "customer_id" in identifiers:
         forms["customer_id"] = f"coalesce({column['source']}, '') || chr(31) || {forms['customer_id']}"
+    # An address with a typing error in its form identifies nobody and still resembles the right one.
+    odd_email = f"length({column['email']}) > 6 AND NOT regexp_matches({column['email']}, '^[^@]*@[^@]*$')"
     fields = {
         "name_root": "NULL::VARCHAR",
         **_names(column, spoken="full_name" in given),
-        "birth_date": _date(db, column["birth_date"]),
+        "birth_date": (date := _date(db, column["birth_date"])),
+        "birth_day": f"datediff('day', DATE '1900-01-01', try_strptime({date}, '%Y%m%d')::DATE)",
         "gender": f"left(plain_text({column['gender']}), 1)",
         "occupation": f"plain_text({column['occupation']})",
         **_street(column),
         **{name: _meaningful(f"plain_text({column[name]})") for name in ("city", "region")},
         "postcode": f"nullif(replace(plain_text({column['postcode']}), ' ', ''), '')",
+        "email_text": f"coalesce({forms['email']}, CASE WHEN {odd_email} THEN lower({column['email']}) END)",
         **forms,
     }
     listed = ", ".join(f"{fields[name]} AS {name}" for name in COLUMNS)

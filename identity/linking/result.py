@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 RECORD_ID: Final = "record_id"
 
@@ -132,3 +135,5 @@ class Linked:
     edges: pa.Table
     blocked: pa.Table
     report: Report
+    at: Callable[[float], NDArray[np.int64]] | None = None
+    """The clusters of the same records and scores at another threshold; None when nothing was scored."""

@@ -14,10 +14,10 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from identity.hashing import Hasher
 from identity.keys import tenant_key
-from identity.reconcile import settings
+from identity.reconcile import restore, settings
 from identity.reconcile.ledger import Ledger
 from identity.reconcile.tell import STREAMS, Teller
-from identity.reconcile.warehouse import opened, stage
+from identity.reconcile.warehouse import opened, stage, stage_saved
 from identity.reconcile.work import Job, reconcile
 from identity.store import Store
 from identity.store_file import Hold
@@ -99,24 +99,24 @@ class TapIdentity(StrictSettings, Tap):
         self._outbox = Outbox(chosen.batch_directory) if chosen.in_batches else None
         if self._outbox:
             self._outbox.hold(clear=True)
+        run_id = os.environ.get(RUN_ID_VARIABLE, "")
         selected = {stream.name for stream in self.streams.values() if stream.selected}
         self._selected = [stream for stream in STREAMS if stream.name in selected]
         self._lines(messages.encode(stream.schema_message()) for stream in self._selected)
         with work_space(chosen) as db, open_ledger(chosen) as (ledger, hasher):
             with opened(db, chosen.warehouse) as source:
                 stage(db, source)
-            since = getattr(self, "_since", {})
+                if not ledger.last():
+                    stage_saved(db, source)
+                    if restore.is_needed(db, ledger):
+                        logger.warning("the identity store was empty; it is made again from the warehouse")
+                        restore.restore(db, ledger, run_id)
+            teller = Teller(ledger, hasher, chosen.tenant, self._emit)
+            since = teller.known(getattr(self, "_since", {}))
             behind = since.get("reconcile", 0) != ledger.last()
-            job = Job(
-                chosen.tenant,
-                os.environ.get(RUN_ID_VARIABLE, ""),
-                chosen.linking,
-                chosen.large_person,
-                chosen.force or behind,
-            )
+            job = Job(chosen.tenant, run_id, chosen.linking, chosen.large_person, chosen.force or behind)
             linked = reconcile(db, ledger, hasher, job)
             ledger.store.commit()
-            teller = Teller(ledger, hasher, chosen.tenant, self._emit)
             teller.tell(db, since, chosen.personal_data)
             self._lines([messages.encode({"type": "STATE", "value": {"bookmarks": {BOOKMARK: teller.bookmark()}}})])
             self._report(linked)

@@ -70,8 +70,13 @@ class Teller:
         self._emit = emit
 
     def bookmark(self) -> dict[str, int]:
-        """Where the store stands: the last reconcile's number, and how many persons there are."""
-        return {"reconcile": self._ledger.last(), "persons": self._ledger.store.persons()}
+        """Where the store stands: when it was first used, the last reconcile's number, how many persons there are."""
+        began = self._ledger.rows("SELECT coalesce(min(moment), 0) FROM reconcile")[0][0]
+        return {"began": began, "reconcile": self._ledger.last(), "persons": self._ledger.store.persons()}
+
+    def known(self, mark: dict[str, int]) -> dict[str, int]:
+        """The bookmark, unless it is of another store: then none."""
+        return mark if mark.get("began") == self.bookmark()["began"] else {}
 
     def tell(self, db: duckdb.DuckDBPyConnection, since: dict[str, Any], personal: PersonalData) -> None:
         """Send everything after the bookmark `since`.

@@ -14,7 +14,14 @@ import duckdb
 
 from pipe.columnar import literal, quoted
 from pipe.errors import ConfigurationError, RetriableError
-from pipe.streams import CONVERSIONS, CUSTOMER_PROFILES, IDENTITY_MAP, IDENTITY_MERGES, Stream
+from pipe.streams import (
+    BLOCKED_IDENTIFIERS,
+    CONVERSIONS,
+    CUSTOMER_PROFILES,
+    IDENTITY_MAP,
+    IDENTITY_MERGES,
+    Stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,11 +41,8 @@ READ: Final[dict[Stream, tuple[str, ...]]] = {
 }
 """Stream -> its columns that are read; `raw`, say, never is."""
 
-SAVED: Final[dict[Stream, tuple[str, ...]]] = {
-    IDENTITY_MAP: IDENTITY_MAP.field_names,
-    IDENTITY_MERGES: IDENTITY_MERGES.field_names,
-}
-"""The same of what a lost store is made again from."""
+SAVED: Final = (IDENTITY_MAP, IDENTITY_MERGES, BLOCKED_IDENTIFIERS)
+"""What a lost store is made again from."""
 
 _RECORD: Final = """
 CREATE TABLE record AS
@@ -80,9 +84,9 @@ def stage(db: duckdb.DuckDBPyConnection, source: Source) -> None:
 
 
 def stage_saved(db: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Make the tables `identity_map` and `identity_merges`: the people as they were told last."""
-    for stream, columns in SAVED.items():
-        db.execute(f"CREATE TABLE {stream.name} AS {_selected(source, stream, columns)}")
+    """Make the tables of `SAVED`: the people as they were told last."""
+    for stream in SAVED:
+        db.execute(f"CREATE TABLE {stream.name} AS {_selected(source, stream, stream.field_names)}")
 
 
 def _selected(source: Source, stream: Stream, columns: tuple[str, ...]) -> str:
