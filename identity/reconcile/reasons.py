@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 
 from pipe.columnar import fetch
@@ -21,9 +21,14 @@ WHERE l.person <> r.person AND l."group" = r."group"
 ORDER BY coalesce(match_weight, 1e9) DESC, edges."left", edges."right"
 """
 _PARTED: Final = """
-SELECT DISTINCT a.person, b."group", f.kind, blocked.hash IS NOT NULL AS blocked
-FROM fragment AS f LEFT JOIN blocked USING (kind, hash) JOIN whose AS a ON a.place = f.place JOIN fragment AS g ON g.kind = f.kind AND g.hash = f.hash
-JOIN whose AS b ON b.place = g.place AND b.person = a.person AND b."group" <> a."group"
+WITH had AS (SELECT DISTINCT person, "group", kind, hash FROM fragment JOIN whose USING (place) WHERE person > 0),
+spread AS (SELECT person, kind, hash FROM had GROUP BY ALL HAVING count(*) > 1)
+SELECT DISTINCT person, "group", kind, blocked.hash IS NOT NULL AS blocked
+FROM had JOIN spread USING (person, kind, hash) LEFT JOIN blocked USING (kind, hash)
+"""
+_DECIDED: Final = """
+SELECT a.person, a."group", b."group" AS other FROM unlinked JOIN whose AS a ON a.key = unlinked."left"
+JOIN whose AS b ON b.key = unlinked."right" WHERE a.person = b.person AND a."group" <> b."group"
 """
 
 
@@ -50,37 +55,14 @@ class Reasons:
             previous: living person each record had.
         """
         self._context = context
-        self._groups = groups
-        self._previous = previous
-        self._bridges: dict[tuple[int, int], Reason] | None = None
-        self._apart: dict[int, Reason] | None = None
+        keys = fetch(context.db, "SELECT place, key FROM record ORDER BY place")
+        whose = keys.append_column("person", pa.array(previous)).append_column("group", pa.array(groups))
+        context.db.register("whose", whose)
 
-    def of_merge(self, retired: int, group: int) -> Reason:
-        """Why the records of `retired` are in `group`: the strongest link to somebody else's there."""
-        if self._bridges is None:
-            self._bridges = self._read_bridges()
-        return self._bridges.get((retired, group), Reason("the records are linked through others", "model"))
-
-    def of_split(self, before: int, group: int) -> Reason:
-        """Why `group` is no longer `before`."""
-        decided = {(each.left, each.right) for each in self._context.ledger.decisions() if each.decision == "unlink"}
-        if decided and self._is_parted(decided, before, group):
-            return Reason("manual unlink", "manual")
-        shared = self._shared(before, group)
-        if any(blocked for _, blocked in shared):
-            return Reason(
-                f"shared by many: {', '.join(sorted(kind for kind, is_blocked in shared if is_blocked))}", "blocked"
-            )
-        text = (
-            f"in common, but too little else: {', '.join(sorted(kind for kind, _ in shared))}"
-            if shared
-            else "nothing in common"
-        )
-        return Reason(text, "model", model=self._context.linked.report.model_version)
-
-    def _read_bridges(self) -> dict[tuple[int, int], Reason]:
+    @cached_property
+    def _bridges(self) -> dict[tuple[int, int], Reason]:
+        """The strongest link of each person's records to somebody else's in each group."""
         db, linked = self._context.db, self._context.linked
-        self._register()
         db.register("edges", linked.edges)
         rows = fetch(db, _BRIDGES).to_pylist()
         db.unregister("edges")
@@ -90,34 +72,40 @@ class Reasons:
                 found.setdefault((person, row["group"]), _of_edge(row, record, linked.report.model_version))
         return found
 
-    def _register(self) -> None:
-        keys = fetch(self._context.db, "SELECT place, key FROM record ORDER BY place")
-        whose = keys.append_column("person", pa.array(self._previous)).append_column("group", pa.array(self._groups))
-        self._context.db.register("whose", whose)
+    @cached_property
+    def _parted(self) -> dict[tuple[int, int], set[tuple[str, bool]]]:
+        """What the parts of each person have in common: type of identifier, whether it is blocked."""
+        found: dict[tuple[int, int], set[tuple[str, bool]]] = {}
+        for row in fetch(self._context.db, _PARTED).to_pylist():
+            found.setdefault((row["person"], row["group"]), set()).add((row["kind"], row["blocked"]))
+        return found
 
-    def _is_parted(self, decided: set[tuple[str, str]], before: int, group: int) -> bool:
-        keys = fetch(self._context.db, "SELECT key FROM record ORDER BY place").column("key").to_pylist()
-        place = {key: number for number, key in enumerate(keys)}
-        for left, right in decided:
-            if left in place and right in place:
-                ends = place[left], place[right]
-                groups = [int(self._groups[end]) for end in ends]
-                if group in groups and groups[0] != groups[1] and all(self._previous[end] == before for end in ends):
-                    return True
-        return False
+    @cached_property
+    def _decided(self) -> set[tuple[int, int]]:
+        """The parts that a person took out of another."""
+        pairs = [(each.left, each.right) for each in self._context.ledger.decisions() if each.decision == "unlink"]
+        if not pairs:
+            return set()
+        left, right = (pa.array(side) for side in zip(*pairs, strict=True))
+        self._context.db.register("unlinked", pa.table({"left": left, "right": right}))
+        rows = fetch(self._context.db, _DECIDED).to_pylist()
+        self._context.db.unregister("unlinked")
+        return {(row["person"], row[side]) for row in rows for side in ("group", "other")}
 
-    def _shared(self, before: int, group: int) -> set[tuple[str, bool]]:
-        self._register()
-        split = np.unique(self._groups[self._previous == before])
-        rows = (
-            fetch(
-                self._context.db,
-                _PARTED.replace("whose", "(SELECT * FROM whose WHERE person = " + str(before) + ")"),
-            ).to_pylist()
-            if len(split) > 1
-            else []
-        )
-        return {(row["kind"], row["blocked"]) for row in rows if row["group"] == group}
+    def of_merge(self, retired: int, group: int) -> Reason:
+        """Why the records of `retired` are in `group`: the strongest link to somebody else's there."""
+        return self._bridges.get((retired, group), Reason("the records are linked through others", "model"))
+
+    def of_split(self, before: int, group: int) -> Reason:
+        """Why `group` is no longer `before`."""
+        if (before, group) in self._decided:
+            return Reason("manual unlink", "manual")
+        shared = self._parted.get((before, group), set())
+        if blocked := sorted(kind for kind, is_blocked in shared if is_blocked):
+            return Reason(f"shared by many: {', '.join(blocked)}", "blocked")
+        kinds = ", ".join(sorted(kind for kind, _ in shared))
+        text = f"in common, but too little else: {kinds}" if kinds else "nothing in common"
+        return Reason(text, "model", model=self._context.linked.report.model_version)
 
 
 def _of_edge(row: dict[str, object], record: str, model: str) -> Reason:
