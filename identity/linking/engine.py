@@ -19,7 +19,7 @@ from identity.linking.model import Model, load
 from identity.linking.prepare import COLUMNS, PERSON, prepare
 from identity.linking.result import CLUSTERS, EDGES, Linked, Report
 from identity.linking.same import SAME, set_aside
-from identity.linking.train import train
+from identity.linking.train import fit
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ FEWEST_RECORDS: Final = 50
 """Fewer are linked by identifiers only: there is nothing to judge a score by."""
 
 FEWEST_COMPARISONS: Final = 2
+
+MOST_COMMON: Final = 0.9
+"""A share; a column in which one value has more of it tells nobody apart and is not compared."""
 
 CERTAIN_WEIGHT, VETO_WEIGHT = 20.0, -2.0
 """Bits, in clusters: of a link that needs no score, and of a veto. A veto counts little there because its pair may
@@ -70,8 +73,13 @@ def run(
             labels = _cluster(graph, decided, len(ids), "closure", settings, report)
             edges = _certain_links(db, labels, ids)
         else:
-            scorer, prior = train(db, model, settings, report)
+            prior = score.PRIOR / max(len(ids), 2)
+            with _timed(report, "keys"):
+                score.add_keys(db, model)
+            with _timed(report, "train"):
+                model = fit(db, model, prior, report) if settings.train else model
             with _timed(report, "score"):
+                scorer = score.linker(db, model, prior)
                 scored = score.score(db, scorer, model, prior)
             report.prior = score.estimate_prior(scored, max(len(ids), 2))
             same = _pairs(db, SAME)
@@ -98,7 +106,8 @@ def _choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Repor
     """The model to score with, or None when identifiers alone must do; the report says why."""
     counts = db.execute(f"SELECT count(*), {', '.join(f'count({name})' for name in COLUMNS)} FROM {PERSON}").fetchall()  # noqa: S608
     records, *filled = counts[0]
-    model = load(settings.model, {name for name, count in zip(COLUMNS, filled, strict=True) if count})
+    telling = {name for name, count in zip(COLUMNS, filled, strict=True) if count and not _says_nothing(db, name)}
+    model = load(settings.model, telling)
     report.model_version = model.version
     if settings.method == "deterministic":
         report.reason = "asked for"
@@ -110,6 +119,15 @@ def _choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Repor
         report.method, report.reason = "probabilistic", "enough records and columns"
         return model
     return None
+
+
+def _says_nothing(db: duckdb.DuckDBPyConnection, column: str) -> bool:
+    """Whether nearly all records have the same value there, such as the one city that a shop is in."""
+    most, filled = db.execute(
+        f"SELECT max(size), sum(size) FROM (SELECT count(*) AS size FROM {PERSON} WHERE {column} IS NOT NULL "  # noqa: S608
+        f"GROUP BY {column})"
+    ).fetchall()[0]
+    return bool(most > MOST_COMMON * filled and filled >= FEWEST_RECORDS)
 
 
 def _certain(db: duckdb.DuckDBPyConnection, report: Report) -> Graph:

@@ -3,7 +3,8 @@
 A model has a `version`, a `threshold` (least match probability of a link), `blocking` rules (which records meet: those
 equal in every part of one rule's `key`), `comparisons` (what is compared, in levels from best to worst; of each the
 condition in SQL, the probability `m` among pairs of one person and `u` among others, and `tf`, the column whose
-frequent values count less) and `vetoes` (levels at which a pair is of two people whatever else agrees).
+frequent values count less), `training` sessions (the columns in which pairs agree from which the rest of the model is
+learned) and `vetoes` (levels at which a pair is of two people whatever else agrees).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Model:
     blocking: dict[str, list[str]]
     """Name of a rule -> the parts of its key, in SQL over the table `person`."""
     comparisons: list[dict[str, Any]]
+    training: list[list[str]]
     vetoes: dict[str, tuple[Levels, Levels]]
     """Name of a veto -> levels that must all be met, and levels of which none may be."""
 
@@ -106,6 +108,7 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
             threshold=data["threshold"],
             blocking={rule["name"]: rule["key"] for rule in data["blocking"]},
             comparisons=[one for one in data["comparisons"] if set(one["needs"]) <= set(filled)],
+            training=[columns for columns in data["training"] if set(columns) <= set(filled)],
             vetoes={veto["name"]: (veto["when"], veto["unless"]) for veto in data["vetoes"]},
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

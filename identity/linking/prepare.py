@@ -83,10 +83,8 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     # An address with a typing error in its form identifies nobody and still resembles the right one.
     odd_email = f"length({column['email']}) > 6 AND NOT regexp_matches({column['email']}, '^[^@]*@[^@]*$')"
     fields = {
-        "name_root": "NULL::VARCHAR",
-        **_names(column, spoken="full_name" in given),
-        "birth_date": (date := _date(db, column["birth_date"])),
-        "birth_day": f"datediff('day', DATE '1900-01-01', try_strptime({date}, '%Y%m%d')::DATE)",
+        **_names(column),
+        "birth_date": _date(db, column["birth_date"]),
         "gender": f"left(plain_text({column['gender']}), 1)",
         "occupation": f"plain_text({column['occupation']})",
         **_street(column),
@@ -95,16 +93,25 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
         "email_text": f"coalesce({forms['email']}, CASE WHEN {odd_email} THEN lower({column['email']}) END)",
         **forms,
     }
-    listed = ", ".join(f"{fields[name]} AS {name}" for name in COLUMNS)
+    listed = ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
+    named = ", ".join(f"{sql} AS {name}" for name, sql in _FROM_WHOLE.items())
+    last = {
+        "name_root": "coalesce(nicknames.name, given)",
+        "birth_day": "datediff('day', DATE '1900-01-01', try_strptime(birth_date, '%Y%m%d')::DATE)",
+    }
+    chosen = ", ".join(f"{last.get(name, name)} AS {name}" for name in COLUMNS)
     db.register("nicknames", _nicknames())
+    db.execute(f"CREATE TABLE plain AS SELECT uid, record_id, {listed} FROM raw {joins}")  # noqa: S608
+    db.execute("DROP TABLE raw")
+    if "full_name" in given:
+        db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({named}) FROM plain")  # noqa: S608
     db.execute(
-        f"CREATE TABLE {PERSON} AS SELECT p.* REPLACE (coalesce(nicknames.name, given) AS name_root) FROM "  # noqa: S608
-        f"(SELECT uid, record_id, {listed}, split_part(first_name, ' ', 1) AS given FROM raw {joins}) AS p "
+        f"CREATE TABLE {PERSON} AS SELECT uid, record_id, {chosen} FROM "  # noqa: S608
+        "(SELECT *, split_part(first_name, ' ', 1) AS given FROM plain) "
         "LEFT JOIN nicknames ON nicknames.form = given ORDER BY uid"
     )
-    db.execute(f"ALTER TABLE {PERSON} DROP given")
     db.unregister("nicknames")
-    db.execute("DROP TABLE raw")
+    db.execute("DROP TABLE plain")
     for name in identifiers:
         db.execute(f"DROP TABLE forms_{name}")
 
@@ -180,27 +187,29 @@ def _meaningful(text: str) -> str:
     return f"CASE WHEN {text} NOT IN ({refused}) AND {text} <> '' THEN {text} END"
 
 
-def _names(column: dict[str, str], *, spoken: bool) -> dict[str, str]:
-    """SQL for the parts of the name; from the whole name where the parts are missing."""
+def _names(column: dict[str, str]) -> dict[str, str]:
+    """SQL for the parts of the name and the whole of it, turned round where it is `last, first`."""
     titles, suffixes = "|".join(_words()["titles"]), "|".join(_words()["suffixes"])
-    parts = {name: _meaningful(f"plain_text({column[name]})") for name in NAMES}
-    first, last = (
-        f"without_words({parts['first_name']}, '{titles}')",
-        f"without_words({parts['last_name']}, '{suffixes}')",
-    )
-    if not spoken:
-        return {"first_name": first, "middle_name": parts["middle_name"], "last_name": last}
+    first, middle, last = (_meaningful(f"plain_text({column[name]})") for name in NAMES)
     turned = f"regexp_replace({column['full_name']}, '^([^,]+),\\s*(\\S.*)$', '\\2 \\1')"
-    both = f"({column['first_name']} IS NULL AND {column['last_name']} IS NULL)"
-    text = f"CASE WHEN {both} THEN {turned} ELSE {column['full_name']} END"
-    whole = f"without_words({_meaningful(f'plain_text({text})')}, '{titles}|{suffixes}')"
-    tokens = f"string_split({whole}, ' ')"
+    whole = f"CASE WHEN coalesce({column['first_name']}, {column['last_name']}) IS NULL THEN {turned} "
+    whole += f"ELSE {column['full_name']} END"
     return {
-        "first_name": f"CASE WHEN {both} THEN {tokens}[1] ELSE {first} END",
-        "middle_name": f"coalesce({parts['middle_name']}, nullif(array_to_string(list_filter({tokens}[2:], "
-        f"lambda t: t <> coalesce({last}, {tokens}[-1])), ' '), ''))",
-        "last_name": f"CASE WHEN {both} AND len({tokens}) > 1 THEN {tokens}[-1] ELSE {last} END",
+        "first_name": f"without_words({first}, '{titles}')",
+        "middle_name": middle,
+        "last_name": f"without_words({last}, '{suffixes}')",
+        "tokens": f"string_split(without_words({_meaningful(f'plain_text({whole})')}, '{titles}|{suffixes}'), ' ')",
     }
+
+
+_FROM_WHOLE: Final = {
+    "first_name": "CASE WHEN coalesce(first_name, last_name) IS NULL THEN tokens[1] ELSE first_name END",
+    "middle_name": "coalesce(middle_name, nullif(array_to_string(list_filter(tokens[2:], "
+    "lambda token: token <> coalesce(last_name, tokens[-1])), ' '), ''))",
+    "last_name": "CASE WHEN coalesce(first_name, last_name) IS NULL AND len(tokens) > 1 THEN tokens[-1] "
+    "ELSE last_name END",
+}
+"""The parts of a name from the words (`tokens`) of the whole, where they do not stand apart."""
 
 
 def _street(column: dict[str, str]) -> dict[str, str]:
