@@ -6,36 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from identity.fragments import CUSTOMER_ID
-from identity.hashing import DIGITS
 from identity.reconcile.units import COLUMN_OF
-from pipe.columnar import fetch, literal
+from pipe.columnar import fetch
 
 if TYPE_CHECKING:
-    from identity.hashing import Hasher
     from identity.reconcile.changes import Context
 
 _FOUND: Final = """
 CREATE TABLE blocked AS
-WITH forms AS (
-    SELECT DISTINCT kind, hash, hash AS form FROM fragment
-    UNION
-    SELECT DISTINCT kind, hash, left(sha256(CASE kind {secrets} END || {value}), {digits}) FROM fragment
-)
-SELECT forms.kind, forms.hash, found.reason, found.records, found.names
-FROM found JOIN forms ON forms.kind = CASE found.kind {kinds} END AND forms.form = found.identifier
-ORDER BY ALL
+SELECT CASE kind {kinds} END AS kind, hash, reason, records, names FROM found ORDER BY ALL
 """
 
 
-def note_blocked(context: Context, hasher: Hasher) -> None:
+def note_blocked(context: Context) -> None:
     """Make the table `blocked` (kind, hash, reason, records, names); remember what is new, release what is free."""
-    # The engine hashes what it is given: of an identifier it only knew by its hash, that hash once more.
-    secrets = " ".join(f"WHEN '{kind}' THEN {literal(hasher.secret(kind))}" for kind in COLUMN_OF)
     kinds = " ".join(f"WHEN '{column}' THEN '{kind}'" for kind, column in COLUMN_OF.items())
-    value = f"CASE WHEN kind = '{CUSTOMER_ID}' THEN coalesce(source, '') || chr(31) || hash ELSE hash END"
     context.db.register("found", context.linked.blocked)
-    context.db.execute(_FOUND.format(secrets=secrets, value=value, digits=DIGITS, kinds=kinds))
+    context.db.execute(_FOUND.format(kinds=kinds))
     context.db.unregister("found")
     now_blocked = fetch(context.db, "SELECT * FROM blocked")
     before = {(kind, digest): since for kind, digest, since in context.ledger.rows(

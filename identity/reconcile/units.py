@@ -1,8 +1,8 @@
 """What is linked: each profile, and the conversions that carry equal identifiers taken as one.
 
 A customer's hundred purchases say nothing that one of them does not, so they are one unit. A record that somebody has
-decided about is a unit of its own. Identifiers are the store's hashes; e-mail addresses and telephone numbers are in
-clear wherever a profile that carries them has them in clear, so that the model can compare them.
+decided about is a unit of its own. Identifiers are the store's hashes; e-mail addresses and telephone numbers are there
+in clear as well, wherever a profile that carries them has them in clear, so that the model can compare them.
 
 A record may have several identifiers of a type, but a unit has one: the others go to further units, tied to the first.
 """
@@ -31,6 +31,9 @@ COLUMN_OF: Final = {
 """Fragment type -> column of `identity.linking`. A name with a postal code is compared by its parts."""
 
 CLEAR: Final = ("email", "phone")
+CLEAR_PREFIX: Final = "clear_"
+"""Of the columns that hold those two in clear, where that is known."""
+
 PROFILE: Final = {
     **{name: name for name in ("first_name", "last_name", "full_name", "birth_date", "street", "city", "region")},
     "postal_code": "postcode",
@@ -65,7 +68,7 @@ GROUP BY ALL HAVING text IS NOT NULL
 """
 _CARRIED: Final = """
 CREATE TABLE carried AS
-SELECT place, kind, coalesce(clear.text, hash) AS value,
+SELECT place, kind, hash AS value, coalesce(clear.text, hash) AS clear,
     row_number() OVER (PARTITION BY place, kind ORDER BY hash) - 1 AS rank
 FROM fragment LEFT JOIN clear USING (kind, hash)
 WHERE place IN (SELECT DISTINCT unit FROM unit)
@@ -91,7 +94,12 @@ def make(db: duckdb.DuckDBPyConnection, decisions: pa.Table) -> Units:
     db.execute('CREATE TABLE decided AS SELECT "left" AS key FROM decisions UNION SELECT "right" FROM decisions')
     for statement in (_UNITS, _CLEAR, _CARRIED):
         db.execute(statement)
-    identifiers = ", ".join(f"max(value) FILTER (kind = '{kind}') AS {column}" for kind, column in COLUMN_OF.items())
+    identifiers = ", ".join(
+        [
+            *(f"max(value) FILTER (kind = '{kind}') AS {column}" for kind, column in COLUMN_OF.items()),
+            *(f"max(clear) FILTER (kind = '{kind}') AS {CLEAR_PREFIX}{kind}" for kind in CLEAR),
+        ]
+    )
     fields = ", ".join(f"CASE WHEN rank = 0 THEN profile.{name} END AS {field}" for name, field in PROFILE.items())
     records = fetch(
         db,

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from identity.linking import link
 from identity.reconcile import changes, units
 from identity.reconcile.assign import assign
+from identity.reconcile.attach import find_people
 from identity.reconcile.blocked import note_blocked
 from identity.reconcile.identities import note_identities
 from identity.reconcile.ledger import DECISIONS, INPUT, Ledger
@@ -62,14 +62,14 @@ def reconcile(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, job
     decisions = [(each.left, each.right, each.decision) for each in ledger.decisions()]
     table = pa.Table.from_pylist([dict(zip(DECISIONS.names, row, strict=True)) for row in decisions], DECISIONS)
     given = units.make(db, table)
-    linked = link(given.records, settings=job.linking, manual=given.manual)
+    linked = find_people(db, given, job.linking)
     groups = _groups(db, linked)
     living, uids = ledger.living(), ledger.uids()
     previous = _previous(db, ledger, living, uids)
     number, now = ledger.last() + 1, ledger.now()
     found = assign(groups, living[previous])
     context = changes.Context(db, ledger, job, linked, number, now)
-    note_blocked(context, hasher)
+    note_blocked(context)
     persons = changes.apply(context, found, groups, living[previous], uids)
     db.register("persons", pa.table({"place": np.arange(len(persons)), "person": persons}))
     db.execute("CREATE TABLE decided_person AS SELECT place::INTEGER AS place, person::INTEGER AS person FROM persons")
