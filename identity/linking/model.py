@@ -1,7 +1,7 @@
 """The person model: data, not code. `person.json` is the shipped one.
 
 A model has a `version`, a `threshold` (least match probability of a link), `blocking` rules (which records meet: those
-equal in every part of one rule's `key`), `comparisons` (what is compared, in levels from best to worst; of each the
+equal in every part of one rule's `key`; `broad` ones fade out as records grow), `comparisons` (what is compared, in levels from best to worst; of each the
 condition in SQL, the probability `m` among pairs of one person and `u` among others, and `tf`, the column whose
 frequent values count less), `training` sessions (the columns in which pairs agree from which the rest of the model is
 learned) and `vetoes` (levels at which a pair is of two people whatever else agrees).
@@ -36,6 +36,8 @@ class Model:
     threshold: float
     blocking: dict[str, list[str]]
     """Name of a rule -> the parts of its key, in SQL over the table `person`."""
+    broad: frozenset[str]
+    """Rules that bring many strangers together: worth their price only where records are few."""
     comparisons: list[dict[str, Any]]
     training: list[list[str]]
     vetoes: dict[str, tuple[Levels, Levels]]
@@ -107,6 +109,7 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
             version=data["version"],
             threshold=data["threshold"],
             blocking={rule["name"]: rule["key"] for rule in data["blocking"]},
+            broad=frozenset(rule["name"] for rule in data["blocking"] if rule.get("broad")),
             comparisons=[one for one in data["comparisons"] if set(one["needs"]) <= set(filled)],
             training=[columns for columns in data["training"] if set(columns) <= set(filled)],
             vetoes={veto["name"]: (veto["when"], veto["unless"]) for veto in data["vetoes"]},

@@ -33,6 +33,8 @@ COLUMNS: Final = (
     "email_text", *IDENTIFIERS,
 )  # fmt: skip
 
+_PLAIN: Final = (*NAMES, "gender", "occupation", "street", "street_number", "city", "region", "postcode")
+
 _RULE_OF: Final = {"card": "hashed_cc", "national_id": "loyalty_id"}
 """Whose rules (of `identity.fragments`) hold for an identifier, where its name differs."""
 
@@ -46,10 +48,13 @@ CREATE OR REPLACE TEMP MACRO without_words(x, words) AS nullif(trim(regexp_repla
     x, '(^| )(' || words || ')( (' || words || '))*( |$)', ' ', 'g'), ' +', ' ', 'g')), '');
 """
 _ISO, _COMPACT, _PARTS = (
-    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ].*)?$",
+    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t ].*)?$",
     r"^(1[5-9]|20)[0-9]{6}$",
     r"^[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ]([0-9]{4}|[0-9]{2})$",
 )
+_CENTURY: Final = 30
+"""Years of two digits above this are of the last century."""
+
 _SPOKEN: Final = ("%d %B %Y", "%B %d, %Y", "%B %d %Y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%Y/%m/%d")
 
 
@@ -82,36 +87,40 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
         forms["customer_id"] = f"coalesce({column['source']}, '') || chr(31) || {forms['customer_id']}"
     # An address with a typing error in its form identifies nobody and still resembles the right one.
     odd_email = f"length({column['email']}) > 6 AND NOT regexp_matches({column['email']}, '^[^@]*@[^@]*$')"
-    fields = {
-        **_names(column),
-        "birth_date": _date(db, column["birth_date"]),
-        "gender": f"left(plain_text({column['gender']}), 1)",
-        "occupation": f"plain_text({column['occupation']})",
-        **_street(column),
-        **{name: _meaningful(f"plain_text({column[name]})") for name in ("city", "region")},
-        "postcode": f"nullif(replace(plain_text({column['postcode']}), ' ', ''), '')",
+    first = {
+        **{name: f"plain_text({column[name]})" for name in _PLAIN},
+        "whole": f"plain_text({_turned(column)})",
+        "birth_date": _digits(column["birth_date"]),
         "email_text": f"coalesce({forms['email']}, CASE WHEN {odd_email} THEN lower({column['email']}) END)",
         **forms,
     }
-    listed = ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
-    named = ", ".join(f"{sql} AS {name}" for name, sql in _FROM_WHOLE.items())
+    then = {
+        **_names(),
+        "birth_date": _date(_day_first(db, column["birth_date"])),
+        "gender": "left(gender, 1)",
+        **_street(apart="street_number" in given),
+        **{name: _meaningful(name) for name in ("city", "region")},
+        "postcode": "nullif(replace(postcode, ' ', ''), '')",
+    }
     last = {
         "name_root": "coalesce(nicknames.name, given)",
         "birth_day": "datediff('day', DATE '1900-01-01', try_strptime(birth_date, '%Y%m%d')::DATE)",
     }
-    chosen = ", ".join(f"{last.get(name, name)} AS {name}" for name in COLUMNS)
     db.register("nicknames", _nicknames())
-    db.execute(f"CREATE TABLE plain AS SELECT uid, record_id, {listed} FROM raw {joins}")  # noqa: S608
-    db.execute("DROP TABLE raw")
-    if "full_name" in given:
-        db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({named}) FROM plain")  # noqa: S608
+    # In layers, because the engine computes an expression as often as it is written.
+    db.execute(f"CREATE TABLE plain AS SELECT uid, record_id, {_listed(first)} FROM raw {joins}")  # noqa: S608
     db.execute(
-        f"CREATE TABLE {PERSON} AS SELECT uid, record_id, {chosen} FROM "  # noqa: S608
-        "(SELECT *, split_part(first_name, ' ', 1) AS given FROM plain) "
+        f"CREATE OR REPLACE TABLE plain AS SELECT * EXCLUDE ({', '.join(sorted(set(then) & set(first)))}), {_listed(then)} FROM plain"
+    )  # noqa: S608
+    if "full_name" in given:
+        db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({_listed(_FROM_WHOLE)}) FROM plain")  # noqa: S608
+    db.execute(
+        f"CREATE TABLE {PERSON} AS SELECT uid, record_id, {_listed({name: last.get(name, name) for name in COLUMNS})} "  # noqa: S608
+        "FROM (SELECT *, split_part(first_name, ' ', 1) AS given FROM plain) "
         "LEFT JOIN nicknames ON nicknames.form = given ORDER BY uid"
     )
     db.unregister("nicknames")
-    db.execute("DROP TABLE plain")
+    db.execute("DROP TABLE plain; DROP TABLE raw")
     for name in identifiers:
         db.execute(f"DROP TABLE forms_{name}")
 
@@ -187,18 +196,30 @@ def _meaningful(text: str) -> str:
     return f"CASE WHEN {text} NOT IN ({refused}) AND {text} <> '' THEN {text} END"
 
 
-def _names(column: dict[str, str]) -> dict[str, str]:
-    """SQL for the parts of the name and the whole of it, turned round where it is `last, first`."""
-    titles, suffixes = "|".join(_words()["titles"]), "|".join(_words()["suffixes"])
-    first, middle, last = (_meaningful(f"plain_text({column[name]})") for name in NAMES)
+def _listed(fields: dict[str, str]) -> str:
+    return ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
+
+
+def _digits(column: str) -> str:
+    """SQL for a date with the letters that look like digits as digits, unless the month is a word."""
+    return f"CASE WHEN regexp_matches({column}, '[A-Za-z]{{3}}') THEN lower({column}) ELSE translate(lower({column}), 'ol', '01') END"
+
+
+def _turned(column: dict[str, str]) -> str:
+    """SQL for the whole name, turned round where it is `last, first`: unless the parts are given, too."""
     turned = f"regexp_replace({column['full_name']}, '^([^,]+),\\s*(\\S.*)$', '\\2 \\1')"
-    whole = f"CASE WHEN coalesce({column['first_name']}, {column['last_name']}) IS NULL THEN {turned} "
-    whole += f"ELSE {column['full_name']} END"
+    apart = f"coalesce({column['first_name']}, {column['last_name']})"
+    return f"CASE WHEN {apart} IS NULL THEN {turned} ELSE {column['full_name']} END"
+
+
+def _names() -> dict[str, str]:
+    """SQL for the parts of the name and the words of the whole."""
+    titles, suffixes = "|".join(_words()["titles"]), "|".join(_words()["suffixes"])
     return {
-        "first_name": f"without_words({first}, '{titles}')",
-        "middle_name": middle,
-        "last_name": f"without_words({last}, '{suffixes}')",
-        "tokens": f"string_split(without_words({_meaningful(f'plain_text({whole})')}, '{titles}|{suffixes}'), ' ')",
+        "first_name": f"without_words({_meaningful('first_name')}, '{titles}')",
+        "middle_name": _meaningful("middle_name"),
+        "last_name": f"without_words({_meaningful('last_name')}, '{suffixes}')",
+        "tokens": f"string_split(without_words({_meaningful('whole')}, '{titles}|{suffixes}'), ' ')",
     }
 
 
@@ -212,43 +233,48 @@ _FROM_WHOLE: Final = {
 """The parts of a name from the words (`tokens`) of the whole, where they do not stand apart."""
 
 
-def _street(column: dict[str, str]) -> dict[str, str]:
+def _street(*, apart: bool) -> dict[str, str]:
+    """SQL for number and name; the number may stand `apart`."""
     words = _words()
-    text = f"plain_text({column['street']})"
+    directed = "street"
     for long, short in words["directions"].items():
-        text = f"replace({text}, '{long}', '{short}')"
-    number = f"regexp_extract(plain_text({column['street_number']}), '^[0-9]+[a-z]?')"
-    inside = f"regexp_extract(plain_text({column['street']}), '^[0-9]+[a-z]?( |$)')"
-    name = f"regexp_replace({text}, '^[0-9]+[a-z]? ', '')" if column["street_number"].startswith("NULL") else text
+        directed = f"replace({directed}, '{long}', '{short}')"
+    number = "regexp_extract(street, '^[0-9]+[a-z]?( |$)')"
+    if apart:
+        number = f"coalesce(nullif(regexp_extract(street_number, '^[0-9]+[a-z]?'), ''), {number})"
+    else:
+        directed = f"regexp_replace({directed}, '^[0-9]+[a-z]? ', '')"
     return {
-        "house": f"nullif(trim(coalesce(nullif({number}, ''), {inside})), '')",
-        "street": f"coalesce(without_words({name}, '{'|'.join(words['streets'])}'), {name})",
+        "house": f"nullif(trim({number}), '')",
+        "street": f"coalesce(without_words({directed}, '{'|'.join(words['streets'])}'), street)",
     }
 
 
-def _date(db: duckdb.DuckDBPyConnection, column: str) -> str:
-    """SQL for a date as eight digits; which of day and month comes first is what most of the column says."""
-    if column.startswith("NULL"):
-        return column
-    text = f"translate(lower({column}), 'ol', '01')"
+def _day_first(db: duckdb.DuckDBPyConnection, column: str) -> bool:
+    """Whether the day comes before the month, by what most of the column says."""
     first, second = (
-        f"try_cast(regexp_extract({text}, '^([0-9]{{1,2}})[-/. ]([0-9]{{1,2}})[-/. ]', {n}) AS INTEGER)" for n in (1, 2)
+        f"try_cast(regexp_extract({column}, '^([0-9]{{1,2}})[-/. ]([0-9]{{1,2}})[-/. ]', {number}) AS INTEGER)"
+        for number in (1, 2)
     )
     days = db.execute(
         f"SELECT count(*) FILTER ({first} BETWEEN 13 AND 31), count(*) FILTER ({second} BETWEEN 13 AND 31) FROM raw"  # noqa: S608
     ).fetchall()[0]
-    day_first = days[0] > days[1]
-    split = f"string_split(regexp_replace({text}, '[/. ]', '-', 'g'), '-')"
-    day, month = (f"lpad({split}[{n}], 2, '0')" for n in ((1, 2) if day_first else (2, 1)))
-    year = f"CASE WHEN len({split}[3]) = 2 THEN CASE WHEN {split}[3] > '30' THEN '19' ELSE '20' END ELSE '' END || {split}[3]"
-    iso = f"string_split(left(regexp_replace({text}, '[t ].*', ''), 10), '-')"
-    spoken = f"try_strptime({column}, [{', '.join(map(literal, _SPOKEN))}])"
-    turned = f"right({text}, 4) || " + (f"substr({text}, 3, 2) || left({text}, 2)" if day_first else f"left({text}, 4)")
+    return bool(days[0] > days[1])
+
+
+def _date(day_first: bool) -> str:  # noqa: FBT001  one meaning, named at the call
+    """SQL for `birth_date` as eight digits, year first."""
+    split = "string_split(regexp_replace(birth_date, '[/. ]', '-', 'g'), '-')"
+    day, month = (f"lpad({split}[{number}], 2, '0')" for number in ((1, 2) if day_first else (2, 1)))
+    century = f"CASE WHEN length({split}[3]) > 2 THEN '' WHEN {split}[3] > '{_CENTURY}' THEN '19' ELSE '20' END"
+    iso = "string_split(left(regexp_replace(birth_date, '[t ].*', ''), 10), '-')"
+    turned = "substr(birth_date, 3, 2) || left(birth_date, 2)" if day_first else "left(birth_date, 4)"
+    spoken = f"strftime(try_strptime(birth_date, [{', '.join(map(literal, _SPOKEN))}]), '%Y%m%d')"
     return (
-        f"CASE WHEN {column} IS NULL OR {column} = '' THEN NULL "
-        f"WHEN regexp_matches({text}, '{_ISO}') THEN {iso}[1] || lpad({iso}[2], 2, '0') || lpad({iso}[3], 2, '0') "
-        f"WHEN regexp_matches({text}, '{_COMPACT}') THEN {text} "
-        f"WHEN regexp_matches({text}, '{_PARTS}') THEN {year} || {month} || {day} "
-        f"WHEN regexp_matches({text}, '^[0-9]{{8}}$') THEN {turned} "
-        f"ELSE coalesce(strftime({spoken}, '%Y%m%d'), CASE WHEN regexp_full_match({column}, '{_HASHED}') THEN {column} END) END"
+        f"CASE WHEN regexp_matches(birth_date, '{_ISO}') THEN {iso}[1] || lpad({iso}[2], 2, '0') || lpad({iso}[3], 2, '0') "
+        f"WHEN regexp_matches(birth_date, '{_COMPACT}') THEN birth_date "
+        f"WHEN regexp_matches(birth_date, '{_PARTS}') THEN {century} || {split}[3] || {month} || {day} "
+        f"WHEN regexp_matches(birth_date, '^[0-9]{{8}}$') THEN right(birth_date, 4) || {turned} "
+        f"WHEN regexp_full_match(birth_date, '{_HASHED}') THEN birth_date "
+        f"WHEN length(birth_date) > 8 THEN {spoken} END"
     )

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 BLOCK: Final = 1000
 """Records; a key that more of them share brings nobody together."""
 
-PAIRS, PAIRS_PER_RECORD = 500_000, 0.4
-"""What one rule may cost, whichever is more: its largest blocks are left out until it does not cost more."""
+PAIRS, PAIRS_PER_RECORD, PAIRS_TIMES_RECORDS = 500_000, 0.4, 2.5e10
+"""What one rule may cost; its largest blocks are left out until it costs no more. Few records can be compared broadly:
+up to `PAIRS`, and the fewer pairs the more records there are (their product is bounded). Rules that are not broad may
+always cost `PAIRS_PER_RECORD`."""
 
 KEPT_WEIGHT: Final = -6.0
 """Bits; what scores less cannot become a link and is not kept."""
@@ -51,9 +53,9 @@ class Scored:
 def add_keys(db: duckdb.DuckDBPyConnection, model: Model) -> None:
     """Give `person` a column for each blocking rule; empty where a part of the key is, or too many share it."""
     records = db.execute(f"SELECT count(*) FROM {PERSON}").fetchall()[0][0]  # noqa: S608
-    budget = max(PAIRS, PAIRS_PER_RECORD * records)
-    for number, parts in enumerate(model.blocking.values()):
-        name = key(number)
+    broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
+    for number, (rule, parts) in enumerate(model.blocking.items()):
+        name, budget = key(number), broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
         filled = " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
         db.execute(
             f"""CREATE OR REPLACE TEMP TABLE keys AS

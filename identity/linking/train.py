@@ -185,4 +185,9 @@ def _with(model: Model, kind: str, figures: Figures) -> Model:
 
 
 def _labels(model: Model, trained: set[str]) -> list[str]:
-    return [f"{one['name']}: {level['label']}" for one in model.comparisons if one["name"] not in trained for level in one["levels"]]
+    return [
+        f"{one['name']}: {level['label']}"
+        for one in model.comparisons
+        if one["name"] not in trained
+        for level in one["levels"]
+    ]
