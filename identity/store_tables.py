@@ -63,6 +63,15 @@ CREATE TABLE forgotten (         -- erased records: keyed hash of the record's k
     hash UUID NOT NULL,
     moment BIGINT NOT NULL
 );
+CREATE TABLE edge (              -- the links of the last reconcile, between units
+    left_key VARCHAR NOT NULL,
+    right_key VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,       -- model, identifier, same or manual
+    rule VARCHAR,
+    probability DOUBLE,
+    weight DOUBLE,
+    details VARCHAR              -- JSON: comparison -> weight, log2 of its Bayes factor
+);
 CREATE TABLE reconcile (         -- one row a reconcile that changed something, numbered from 1
     number INTEGER NOT NULL,
     moment BIGINT NOT NULL,

@@ -102,7 +102,6 @@ class TapIdentity(StrictSettings, Tap):
         run_id = os.environ.get(RUN_ID_VARIABLE, "")
         selected = {stream.name for stream in self.streams.values() if stream.selected}
         self._selected = [stream for stream in STREAMS if stream.name in selected]
-        self._lines(messages.encode(stream.schema_message()) for stream in self._selected)
         with work_space(chosen) as db, open_ledger(chosen) as (ledger, hasher):
             with opened(db, chosen.warehouse) as source:
                 stage(db, source)
@@ -111,6 +110,8 @@ class TapIdentity(StrictSettings, Tap):
                     if restore.is_needed(db, ledger):
                         logger.warning("the identity store was empty; it is made again from the warehouse")
                         restore.restore(db, ledger, run_id)
+            # Not a line before this: with the first one the target opens the warehouse, and then nobody else can.
+            self._lines(messages.encode(stream.schema_message()) for stream in self._selected)
             teller = Teller(ledger, hasher, chosen.tenant, self._emit)
             since = teller.known(getattr(self, "_since", {}))
             behind = since.get("reconcile", 0) != ledger.last()

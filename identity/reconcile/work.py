@@ -17,7 +17,7 @@ from identity.reconcile.blocked import note_blocked
 from identity.reconcile.identities import note_identities
 from identity.reconcile.ledger import DECISIONS, INPUT, Ledger
 from identity.reconcile.settle import settle
-from pipe.columnar import fetch
+from pipe.columnar import fetch, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,6 +76,7 @@ def reconcile(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, job
     changed = settle(db, ledger, hasher, ledger.living(), now, number)
     changed |= changes.map_records(context)
     changed |= note_identities(context, hasher)
+    _keep_edges(db, ledger, linked)
     if changed or context.changed:
         report = json.dumps(summary(linked, ledger))
         row = {"number": [number], "moment": [now], "run_id": [job.run_id], "input": [seen]}
@@ -83,6 +84,19 @@ def reconcile(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, job
         ledger.store.insert("reconcile", "number, moment, run_id, input, persons, report", pa.table(row))
     ledger.remember(INPUT, _input(db, ledger, job))
     return linked
+
+
+def _keep_edges(db: duckdb.DuckDBPyConnection, ledger: Ledger, linked: Linked) -> None:
+    """Store the links, for whoever asks why two records are one person."""
+    weights = [name for name in linked.edges.column_names if name.startswith("mw_")]
+    packed = ", ".join(f"{quoted(name.removeprefix('mw_'))} := {quoted(name)}" for name in weights)
+    details = f"to_json(struct_pack({packed}))::VARCHAR" if weights else "NULL::VARCHAR"
+    db.register("edges", linked.edges)
+    listed = 'SELECT "left" AS left_key, "right" AS right_key, kind, rule, match_probability AS probability'
+    rows = fetch(db, f"{listed}, match_weight AS weight, {details} AS details FROM edges ORDER BY ALL")
+    db.unregister("edges")
+    ledger.run("DELETE FROM edge")
+    ledger.store.insert("edge", ", ".join(rows.column_names), rows)
 
 
 def summary(linked: Linked, ledger: Ledger) -> dict[str, Any]:
