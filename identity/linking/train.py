@@ -41,6 +41,9 @@ MOST_TRUST: Final = 0.5
 
 LEAST, LEAST_PRIOR = 1e-5, 0.02
 
+SLACK: Final = 6.0
+"""Bits that a middle level may weigh more than the best: a rare kind of error says more than a frequent equality."""
+
 _SAMPLE: Final = "sample"
 
 Figures = dict[str, list[float]]
@@ -92,12 +95,11 @@ def _fit_u(linker: Any, model: Model, report: Report) -> Model:
             (1 - share) * old + share * (old if new is None else new) for old, new in zip(shipped, figures, strict=True)
         ]
         found[name] = _rounded(mixed)
-    session = Session(name="u", outcome="kept")
-    report.sessions.append(session)
-    if (bad := _unordered(_column_all(model, "m"), found)) is not None:
-        session.outcome, session.reason = "rolled_back", f"levels of {bad} out of order"
-        return model
-    return _with(model, "u", found)
+    m = _column_all(model, "m")
+    bad = [name for name in found if _unordered({name: m[name]}, found)]
+    reason = f"except {', '.join(bad)}: levels out of order" if bad else ""
+    report.sessions.append(Session(name="u", outcome="kept", reason=reason))
+    return _with(model, "u", {name: figures for name, figures in found.items() if name not in bad})
 
 
 def _learn_m(db: duckdb.DuckDBPyConnection, linker: Any, columns: list[str], session: Session) -> Figures | None:
@@ -146,10 +148,10 @@ def _passes(found: Figures, model: Model, session: Session) -> bool:
 
 
 def _unordered(m: Figures, u: Figures) -> str | None:
-    """The first comparison whose levels are out of order."""
+    """The first comparison whose levels are out of order: the best must speak for one person, the worst most against."""
     for name in m:
         weights = np.log2(np.array(m[name]) / np.array(u[name]))
-        if not weights[0] > 0 > weights[-1] or weights[0] < weights.max() - 6:
+        if not weights[0] > 0 > weights[-1] or weights.min() < weights[-1] or weights[0] < weights.max() - SLACK:
             return name
     return None
 

@@ -63,7 +63,9 @@ def test_links_join_what_is_in_one_cluster(linked: Linked) -> None:
     pairs = list(zip(linked.edges.column("left").to_pylist(), linked.edges.column("right").to_pylist(), strict=True))
     assert all(cluster[left] == cluster[right] and left < right for left, right in pairs)
     # ... and all of it: no member without a link.
-    assert {one for pair in pairs for one in pair} == {one for person in people(linked) if len(person) > 1 for one in person}
+    assert {one for pair in pairs for one in pair} == {
+        one for person in people(linked) if len(person) > 1 for one in person
+    }
 
 
 def test_order_of_records_and_of_columns_and_the_engine_do_not_matter(given: pa.Table, linked: Linked) -> None:
@@ -74,8 +76,10 @@ def test_order_of_records_and_of_columns_and_the_engine_do_not_matter(given: pa.
         assert db.execute("SHOW TABLES").fetchall() == [("kept",)]
         assert db.execute("SELECT current_schema()").fetchall() == [("own",)]
     assert other.clusters.equals(linked.clusters)
-    assert other.edges.drop_columns(["match_weight", "match_probability"]).select(EDGES.names[:2]).equals(
-        linked.edges.select(EDGES.names[:2])
+    assert (
+        other.edges.drop_columns(["match_weight", "match_probability"])
+        .select(EDGES.names[:2])
+        .equals(linked.edges.select(EDGES.names[:2]))
     )
 
 
