@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -20,16 +21,21 @@ from identity.linking.prepare import COLUMNS, PERSON, prepare
 from identity.linking.result import CLUSTERS, EDGES, Linked, Report
 from identity.linking.same import SAME, set_aside
 from identity.linking.train import fit
-from pipe.columnar import fetch
+from pipe.columnar import connect, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import duckdb
 
     from numpy.typing import NDArray
 
     from identity.linking.settings import LinkSettings
 
 SCHEMA: Final = "growthnav_linking"
+
+MEGABYTES, MEGABYTES_PER_MILLION = 300, 300
+"""Memory of the engine's own connection: so much, and so much more for a million records; it puts more aside on disk."""
 
 FEWEST_RECORDS: Final = 50
 """Fewer are linked by identifiers only: there is nothing to judge a score by."""
@@ -60,10 +66,10 @@ def run(
 ) -> Linked:
     """See `identity.linking.link`."""
     report = Report(records=len(records))
-    with _workspace(connection) as db:
+    with _workspace(connection, len(records)) as db:
         with _timed(report, "prepare"):
             prepare(db, records, settings.region)
-            ids = fetch(db, f"SELECT record_id FROM {PERSON} ORDER BY uid").column(0).combine_chunks()  # noqa: S608
+            ids = fetch(db, f"SELECT record_id FROM {PERSON} ORDER BY uid").column(0).cast(pa.string()).combine_chunks()  # noqa: S608
             decided = decisions(manual, ids)
             blocked = block_shared(db, settings)
             set_aside(db)
@@ -210,7 +216,9 @@ def _certain_links(db: duckdb.DuckDBPyConnection, labels: NDArray[np.int64], ids
     found = fetch(db, f"SELECT left_uid, right_uid, rule FROM {certain.CERTAIN} ORDER BY left_uid, right_uid")  # noqa: S608
     left, right = (found.column(number).to_numpy() for number in range(2))
     inside = labels[left] == labels[right]
-    return _bare_links(ids, left[inside], right[inside], "identifier", found.column("rule").filter(pa.array(inside)))
+    return _bare_links(
+        ids, left[inside], right[inside], "identifier", found.column("rule").cast(pa.string()).filter(pa.array(inside))
+    )
 
 
 def _with_others(
@@ -223,7 +231,8 @@ def _with_others(
         _bare_links(ids, same.left[inside], same.right[inside], "same", pa.nulls(int(inside.sum()), pa.string())),
         _bare_links(ids, *decided.links.T, "manual", pa.nulls(len(decided.links), pa.string())),
     ]
-    table = pa.concat_tables([edges, *others], promote_options="default")
+    texts = [field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field for field in edges.schema]
+    table = pa.concat_tables([edges.cast(pa.schema(texts)), *others], promote_options="default")
     return table.sort_by([("left", "ascending"), ("right", "ascending"), ("kind", "ascending")])
 
 
@@ -237,11 +246,13 @@ def _bare_links(
 
 
 @contextmanager
-def _workspace(connection: duckdb.DuckDBPyConnection | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def _workspace(connection: duckdb.DuckDBPyConnection | None, records: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose current schema is ours and empty."""
     if connection is None:
-        with duckdb.connect() as db:
-            yield db
+        with TemporaryDirectory() as directory:
+            memory = f"{MEGABYTES + MEGABYTES_PER_MILLION * records // 1_000_000}MB"
+            with closing(connect(Path(directory), memory)) as db:
+                yield db
         return
     before = connection.execute("SELECT current_schema()").fetchall()[0][0]
     connection.execute(f"CREATE SCHEMA {SCHEMA}; USE {SCHEMA}")

@@ -76,6 +76,7 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
         "ORDER BY record_id"
     )
     db.unregister("given_records")
+    del texts
     missing = {name: "NULL::VARCHAR" for name in FIELDS if name not in given}
     column = {name: missing.get(name, quoted(name)) for name in FIELDS}
     identifiers = [name for name in IDENTIFIERS if name in given]
