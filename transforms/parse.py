@@ -8,6 +8,7 @@ from pipe import times
 from pipe.errors import ConfigurationError
 from pipe.money import NUMBER_FORMATS, UNITS
 from pipe.streams import CONVERSION_TYPES, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES, Kind, Stream
+from transforms.drift import KINDS
 from transforms.rules import (
     ANY,
     Candidate,
@@ -34,7 +35,7 @@ _MADE_HERE = {
 }
 """Fields the mapper or a later step fills: no preset sets them."""
 
-_STREAM_KEYS = {"match", "into", "fields", "filter", "fragments", "refund"}
+_STREAM_KEYS = {"match", "into", "fields", "filter", "fragments", "refund", "source_types"}
 _FIELD_KEYS = {"from", "constant", "default", "format", "zone", "unit", "number_format", "values"}
 
 
@@ -99,6 +100,7 @@ def stream(name: str, body: Any, problems: Problems) -> StreamRule:
         filters=conditions(body.get("filter", []), f"{place}.filter", problems),
         fragments=fragments(body.get("fragments", []), f"{place}.fragments", problems),
         refund=refund(body.get("refund"), f"{place}.refund", problems),
+        source_types=source_types(body.get("source_types", {}), f"{place}.source_types", problems),
     )
     for required in (*into.required, *(["conversion_type"] if into is CONVERSIONS else [])):
         if required not in rule.fields:
@@ -227,6 +229,17 @@ def refund(given: Any, place: str, problems: Problems) -> RefundRule:
         problems.unknown(place, given, {"when"})
         return RefundRule(when=condition(given["when"], f"{place}.when", problems))
     return RefundRule(amount=field_rule(given, Kind.DECIMAL, place, problems))
+
+
+def source_types(given: Any, place: str, problems: Problems) -> tuple[tuple[str, str], ...]:
+    """What kind each source field is of (see `transforms.drift`)."""
+    if not isinstance(given, dict):
+        problems.add(place, "must be a mapping of source field to its kind")
+        return ()
+    for name, its in given.items():
+        if its not in KINDS:
+            problems.add(f"{place}.{name}", f"must be one of {', '.join(KINDS)}")
+    return tuple((str(name), str(its)) for name, its in given.items())
 
 
 def _path(given: Any, place: str, problems: Problems, *, wildcard: bool = False) -> Path:

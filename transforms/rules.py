@@ -145,6 +145,8 @@ class StreamRule:
     filters: tuple[Condition, ...] = ()
     fragments: tuple[FragmentRule, ...] = ()
     refund: RefundRule = RefundRule()
+    source_types: tuple[tuple[str, str], ...] = ()
+    """What kind each source field was of when the rule was made: (field, one of `drift.KINDS`)."""
 
     @property
     def roots(self) -> set[str]:
