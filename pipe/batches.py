@@ -172,7 +172,9 @@ def read_schema(path: Path, form: str, stream: str) -> pa.Schema:
 
     try:
         return columnar.schema(path, form)
-    except (OSError, *columnar.ENGINE_ERRORS) as error:
+    except OSError as error:
+        raise unreadable(path, stream, type(error).__name__) from None
+    except columnar.ENGINE_ERRORS as error:
         raise unreadable(path, stream, type(error).__name__) from None
 
 
