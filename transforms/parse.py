@@ -7,7 +7,7 @@ from typing import Any
 from pipe import times
 from pipe.errors import ConfigurationError
 from pipe.money import NUMBER_FORMATS, UNITS
-from pipe.streams import CONVERSION_TYPES, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES, Kind, Stream
+from pipe.streams import CONVERSION_TYPES, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES, Field, Kind, Stream
 from transforms.drift import KINDS
 from transforms.rules import (
     ANY,
@@ -113,13 +113,18 @@ def fields(given: Any, into: Stream, place: str, problems: Problems) -> dict[str
     if not isinstance(given, dict):
         problems.add(place, "must be a mapping of canonical field to source field")
         return {}
-    settable = {field.name: field for field in into.fields[1:] if field.name not in _MADE_HERE}
-    problems.unknown(place, given, set(settable))
+    possible = settable(into)
+    problems.unknown(place, given, set(possible))
     return {
         name: field_rule(given[name], field.kind, f"{place}.{name}", problems)
-        for name, field in settable.items()
+        for name, field in possible.items()
         if name in given
     }
+
+
+def settable(into: Stream) -> dict[str, Field]:
+    """The fields of a canonical stream that a preset may set, in their order."""
+    return {field.name: field for field in into.fields[1:] if field.name not in _MADE_HERE}
 
 
 def field_rule(given: Any, kind: Kind, place: str, problems: Problems) -> FieldRule:
