@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from discovery import patterns
 from discovery.table import ColumnProfile, Relation, TableProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["ColumnProfile", "Relation", "StreamProfiler", "TableProfile", "profile_rows"]
+__all__ = ["ColumnProfile", "Relation", "StreamProfiler", "TableProfile", "profile_rows", "summarised"]
 
 SAMPLE_ROWS = 10_000
 
@@ -54,6 +55,20 @@ class StreamProfiler:
             for position, (name, values) in enumerate(self._columns.items())
         )
         return TableProfile(self.name, self.rows, columns)
+
+
+def summarised(
+    name: str, rows_seen: int | None, columns: Sequence[tuple[str, str, float | None, int | None, tuple[str, ...]]]
+) -> TableProfile:
+    """A profile from counts and samples taken elsewhere: (name, type, null fraction, distinct values, samples)."""
+    return TableProfile(
+        name,
+        rows_seen,
+        tuple(
+            ColumnProfile(column, position, kind, nulls, distinct, samples, patterns.shares(samples), patterns.shapes(samples))
+            for position, (column, kind, nulls, distinct, samples) in enumerate(columns)
+        ),
+    )
 
 
 def profile_rows(name: str, records: Iterable[Mapping[str, Any]]) -> TableProfile:

@@ -13,9 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from discovery import calibrate, compete, derive, match, roles, words
+from discovery.evidence import Evidence
+from discovery.rules import NONE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from discovery.match import Choice
+    from discovery.roles import Role
     from discovery.table import TableProfile
 
 
@@ -88,13 +94,28 @@ class Decision:
 
 def propose(profile: TableProfile, *, decisions: Iterable[Decision] = ()) -> Proposal:
     """The proposal for a table; `decisions` stand as they are, with confidence 1."""
-    from discovery.names import by_plain_name
-
+    names = words.read([column.name for column in profile.columns])
+    columns = [Evidence(column, name, profile.rows_seen or 0) for column, name in zip(profile.columns, names, strict=True)]
+    role = roles.decide(columns, profile.name)
+    choices = match.candidates(columns, role)
+    compete.settle(choices, profile.relations)
+    derive.value_of_lines(choices, role)
     decided = {decision.column: decision.target for decision in decisions}
-    columns = tuple(
-        ColumnProposal(column.name, decided[column.name], 1.0, ("decided by a person before",))
-        if column.name in decided
-        else by_plain_name(column)
-        for column in profile.columns
+    proposed = tuple(_column(choice, role, decided) for choice in choices)
+    return Proposal(profile.name, role.name, role.confidence, role.reasons, proposed)
+
+
+def _column(choice: Choice, role: Role, decided: dict[str, str | None]) -> ColumnProposal:
+    seen = choice.seen
+    best = choice.best
+    target = None if best.target == NONE else best.target
+    reasons = best.reasons + ((choice.lost,) if choice.lost and target is None else ())
+    others = tuple(
+        (item.target, round(calibrate.confidence(choice, item, role), 3))
+        for item in [*choice.candidates, *choice.struck]
+        if item.target not in {NONE, best.target}
     )
-    return Proposal(profile.name, "order", 0.5, (), columns)
+    confidence = calibrate.confidence(choice, best, role)
+    if seen.profile.name in decided:
+        target, confidence, reasons = decided[seen.profile.name], 1.0, ("a person decided so before", *reasons)
+    return ColumnProposal(seen.profile.name, target, round(confidence, 3), reasons, others[:3], choice.expression)
