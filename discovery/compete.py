@@ -21,9 +21,11 @@ _NULLS = 1.6
 """Log-odds that a column loses in a competition when all of it is null."""
 
 _EQUALS = 0.25
-"""Two columns this close are equals where a second one is welcome."""
+"""Two columns this close are equals if their values are the same."""
 
-_SECOND_WELCOME = {"status": 0.0}
+_EXACT_TIME = 0.4
+"""Log-odds that a date with a time of day has before one without."""
+
 _ROUNDS = 40
 
 
@@ -39,6 +41,8 @@ def _strength(choice: Choice, target: str, totals: set[str]) -> float:
     strength = choice.odds(target) - _NULLS * (choice.seen.profile.null_fraction or 0)
     if target == "value" and choice.seen.profile.name in totals:
         strength += 1.0
+    if target == "timestamp" and choice.seen.dates and choice.seen.dates.has_time:
+        strength += _EXACT_TIME
     return strength
 
 
@@ -50,7 +54,7 @@ def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> boo
     ranked = sorted(wanting, key=lambda choice: (-_strength(choice, target, totals), choice.seen.profile.position))
     winner, *losers = ranked
     welcome = _partner(winner, losers) if target == "timestamp" else None
-    lost = [loser for loser in losers if loser is not welcome]
+    lost = [loser for loser in losers if loser is not welcome and not _twin(winner, loser, target)]
     for loser in lost:
         _strike(loser, target, winner)
     names = ", ".join(loser.seen.profile.name for loser in lost)
@@ -59,17 +63,31 @@ def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> boo
     return bool(lost)
 
 
+def _twin(winner: Choice, loser: Choice, target: str) -> bool:
+    """Whether two columns say the same thing: as sure as each other, with the same values."""
+    same = winner.seen.profile.samples == loser.seen.profile.samples and len(winner.seen.profile.samples) > 1
+    return same and abs(winner.odds(target) - loser.odds(target)) < _EQUALS
+
+
 def _partner(winner: Choice, losers: Sequence[Choice]) -> Choice | None:
-    """The column that holds the time of day where the winner holds the day, or the other way round."""
-    day_first = winner.seen.kind != "clock"
-    if day_first and winner.seen.dates and winner.seen.dates.has_time:
-        return None
+    """The column with the time of day where the winner has the day, or the other way round."""
     for loser in losers:
-        if day_first and (loser.seen.kind == "clock" or (loser.seen.kind in {"empty", "whole"} and "time" in loser.seen.name.concepts)):
-            return loser
-        if not day_first and loser.seen.dates and not loser.seen.dates.has_time:
+        if (_is_day(winner) and _is_clock(loser)) or (_is_clock(winner) and _is_day(loser)):
             return loser
     return None
+
+
+def _is_clock(choice: Choice) -> bool:
+    seen = choice.seen
+    said = set(seen.name.concepts)
+    return seen.kind == "clock" or (seen.kind in {"whole", "empty"} and "time" in said and not said & {"date", "datetime", "day"})
+
+
+def _is_day(choice: Choice) -> bool:
+    seen = choice.seen
+    if seen.dates:
+        return not seen.dates.has_time
+    return seen.kind in {"whole", "empty"} and bool({"date", "day"} & set(seen.name.concepts))
 
 
 def _strike(loser: Choice, target: str, winner: Choice) -> None:

@@ -24,10 +24,21 @@ def value_of_lines(choices: Sequence[Choice], role: Role) -> None:
         return
     price = prices[0]
     amounts = [choice for choice in choices if choice.best.target == "quantity"]
-    discounts = [choice for choice in choices if choice.best.target == "discount"]
     best = price.best
     reasons = (*best.reasons, "the table has no other amount, so the value is made of it")
     price.candidates.insert(0, Candidate("value", best.odds - 0.3, best.by_name, best.fit, reasons))
     if amounts:
         price.expression = f"{price.seen.profile.name} * {amounts[0].seen.profile.name}"
-    del discounts
+
+
+def amount_before_total(choices: Sequence[Choice], role: Role) -> None:
+    """An amount that lost to a total, where tax or tip stand beside it, is the subtotal."""
+    targets = {choice.best.target for choice in choices}
+    if "subtotal" in targets or "value" not in targets or not targets & {"tax", "tip"} or role.name not in _PRICED:
+        return
+    for choice in choices:
+        lost = next((item for item in choice.struck if item.target == "value" and item.odds > 0), None)
+        if lost and choice.best.target == "none" and set(choice.seen.name.concepts) == {"amount"}:
+            reasons = (*lost.reasons, f"{choice.lost}; with tax or tip beside it, this is before them")
+            choice.candidates.insert(0, Candidate("subtotal", 0.8, lost.by_name, lost.fit, reasons))
+            return

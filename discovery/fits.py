@@ -84,13 +84,13 @@ def _phone(seen: Evidence) -> Fit:
 
 
 def _person(seen: Evidence) -> Fit:
-    if seen.numeric or seen.kind in {"date", "clock", "email", "url", "ip", "uuid"}:
+    if seen.numeric or seen.kind in {"date", "clock", "email", "url", "ip", "uuid"} or seen.share("order_name"):
         return (_AGAINST, "its values are no names")
     return (0.4, "its values can be names") if seen.kind == "text" else _NOTHING
 
 
 def _text(seen: Evidence) -> Fit:
-    if seen.kind in {"date", "clock", "email", "url", "ip"}:
+    if seen.kind in {"date", "clock", "email", "url", "ip"} or seen.share("order_name"):
         return (_AGAINST, "its values are no names")
     if seen.numeric:
         return (-2.0, "its values are numbers")
@@ -100,6 +100,8 @@ def _text(seen: Evidence) -> Fit:
 def _id(seen: Evidence) -> Fit:
     if seen.kind in {"date", "clock", "url", "ip"}:
         return (_AGAINST, "its values are no ids")
+    if seen.share("order_name") >= MOST:
+        return (2.5, "its values are order numbers")
     if seen.kind == "decimal" and seen.share("whole") < MOST and not _scientific(seen):
         return (_AGAINST, "its values have decimals")
     if seen.share("words") >= MOST and seen.kind == "text":

@@ -97,11 +97,16 @@ def _like_id(seen: Evidence) -> bool:
         return min(sizes) == max(sizes) and seen.distinct_share > 0.9  # noqa: PLR2004
     if seen.kind in {"token", "uuid"} or seen.share("prefixed") >= MOST:
         return True
-    if seen.kind != "whole" or not seen.numbers:
+    if seen.kind != "whole" or not seen.numbers or _round(seen):
         return False
     return min(map(abs, seen.numbers)) >= 1000 and len({len(str(int(number))) for number in seen.numbers}) <= 2 and (  # noqa: PLR2004
         seen.share("decimal") == 0 or seen.share("whole") == 1
     )
+
+
+def _round(seen: Evidence) -> bool:
+    """Most of its numbers end in zero, as amounts without decimals do."""
+    return len(seen.numbers) > 1 and sum(number % 10 == 0 for number in seen.numbers) >= 0.6 * len(seen.numbers)  # noqa: PLR2004
 
 
 def _amounts(columns: Sequence[Evidence], blank: list[int], found: list[Guesses]) -> None:
@@ -136,5 +141,10 @@ def _texts(columns: Sequence[Evidence], blank: list[int], found: list[Guesses]) 
     texts = [index for index in blank if not found[index] and columns[index].kind == "text" and (columns[index].profile.distinct_seen or 0) > 1 and (columns[index].profile.null_fraction or 0) < 0.5]  # noqa: E501, PLR2004
     if not texts:
         return
-    best = max(texts, key=lambda index: columns[index].distinct_share)
+    best = max(texts, key=lambda index: columns[index].distinct_share - 2 * _commas(columns[index]))
     found[best] = {"product_name": (0.55, "its texts are the most varied")}
+
+
+def _commas(seen: Evidence) -> float:
+    """Share of the values that list several things."""
+    return sum(", " in value or " + " in value for value in seen.values) / max(1, len(seen.values))

@@ -30,7 +30,7 @@ _PLUS_PHONE = re.compile(r"\+\d[\d\s().-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\d{3}-
 _CARD = re.compile(r"\d(?:[ -]?\d){12,18}")
 _LAST4 = re.compile(r"\d{4}")
 _TOKEN = re.compile(r"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
-_PREFIXED = re.compile(r"[A-Za-z]{1,6}[-_#]?\d{2,}[A-Za-z]?|#\d+|[A-Z0-9]+(?:-[A-Z0-9]+)+")
+_PREFIXED = re.compile(r"\d{3,}[A-Za-z]{1,2}|[A-Za-z]{1,6}[-_#]?\d{2,}[A-Za-z]?|#\d+|[A-Z0-9]+(?:-[A-Z0-9]+)+")
 _POSTAL = re.compile(r"\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} ?[A-Z]{2}|\d{5}-\d{3}")
 _PERSON = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ'’-]+(?: [A-ZÀ-Þ]\.?)?(?: (?:van|de|da|von|di|la|del))? [A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+")
 _GCLID = re.compile(r"(?:Cj0K|CjwK|EAIaIQ|CKj|CJ|COX|CI)[A-Za-z0-9_-]{20,}(?:wcB|BwE|cB|E)?")
@@ -121,6 +121,7 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     "last4": _full(_LAST4),
     "token": _full(_TOKEN),
     "prefixed": _full(_PREFIXED),
+    "order_name": _full(re.compile(r"#\d{3,}[A-Za-z]?|[A-Z]{2,5}#\d+")),
     "postal": _full(_POSTAL),
     "person": lambda text: _PERSON.fullmatch(text) is not None,
     "gclid": _full(_GCLID),

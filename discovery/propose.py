@@ -100,6 +100,7 @@ def propose(profile: TableProfile, *, decisions: Iterable[Decision] = ()) -> Pro
     choices = match.candidates(columns, role)
     compete.settle(choices, profile.relations)
     derive.value_of_lines(choices, role)
+    derive.amount_before_total(choices, role)
     decided = {decision.column: decision.target for decision in decisions}
     proposed = tuple(_column(choice, role, decided) for choice in choices)
     return Proposal(profile.name, role.name, role.confidence, role.reasons, proposed)

@@ -11,6 +11,7 @@ from discovery.words import UNKNOWN, VOCABULARY, loader
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+ONLY = "!"
 NONE = "none"
 """The target of a column that feeds nothing."""
 
@@ -48,6 +49,8 @@ class Rule:
     """Roles it is for; empty: all."""
     barred: frozenset[str]
     """Roles it is not for."""
+    only: bool = False
+    """It holds only for a name that says nothing else."""
 
 
 @cache
@@ -99,7 +102,8 @@ def _rule(target: str, line: str) -> Rule:
             roles[key] = frozenset(listed.split(","))
         else:
             plain.append(word)
-    return Rule(target, int(score) / 100, terms(plain), roles["in"], roles["not"])
+    only = ONLY in plain
+    return Rule(target, int(score) / 100, terms(word for word in plain if word != ONLY), roles["in"], roles["not"], only)
 
 
 def by_name(concepts: tuple[str, ...], role: str, *, exact: bool) -> dict[str, float]:
@@ -112,6 +116,8 @@ def by_name(concepts: tuple[str, ...], role: str, *, exact: bool) -> dict[str, f
         if rule.roles and role not in rule.roles or role in rule.barred or not rule.terms.hold(said):
             continue
         left = said - rule.terms.explained
+        if rule.only and left:
+            continue
         score = rule.score * (1 if exact else _GUESSED)
         score *= _UNKNOWN ** (UNKNOWN in left) * _UNEXPLAINED ** len(left - {UNKNOWN})
         score += _SEVERAL * len(rule.terms.required)

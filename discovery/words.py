@@ -90,7 +90,8 @@ def read(names: Sequence[str]) -> tuple[Name, ...]:
 
 @lru_cache(4096)
 def _cut(name: str) -> tuple[str, ...]:
-    return tuple(word.lower() for word in _WORDS.findall(name[:128]))
+    words = tuple(word.lower() for word in _WORDS.findall(name[:128]))
+    return ("no", *words[1:]) if words[:2] == ("#", "of") else words
 
 
 def _plain(word: str) -> str:
