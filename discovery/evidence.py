@@ -1,0 +1,109 @@
+"""What speaks for and against a canonical field in one column: its values, beside its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from discovery.dates import DateFormat, date_format, is_clock
+
+if TYPE_CHECKING:
+    from discovery.table import ColumnProfile
+    from discovery.words import Name
+
+MOST = 0.8
+"""Share of the values from which on a column is of a kind."""
+
+_PLACEHOLDERS = {"none", "null", "n/a", "na", "-", "unknown", "nan", "(not set)", "undefined"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A column with what was worked out about it."""
+
+    profile: ColumnProfile
+    name: Name
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """Samples that are no placeholders."""
+        return tuple(value for value in self.profile.samples if value.strip().lower() not in _PLACEHOLDERS)
+
+    def share(self, pattern: str) -> float:
+        """Share of the values with that pattern."""
+        return self.profile.patterns.get(pattern, 0.0)
+
+    @cached_property
+    def dates(self) -> DateFormat | None:
+        """The format, if the values are times."""
+        if self.profile.type in {"boolean", "json"}:
+            return None
+        return date_format(self.values)
+
+    @cached_property
+    def kind(self) -> str:  # noqa: PLR0911  a decision table
+        """One word for the values: empty, boolean, json, email, url, ip, uuid, hash, date, clock, whole, decimal,
+        token or text."""  # noqa: D205
+        if not self.values:
+            return "empty"
+        for kind in ("json", "email", "url", "uuid", "hash", "ip"):
+            if self.share(kind) >= MOST:
+                return kind
+        if self.profile.type == "boolean" or self.share("boolean") == 1:
+            return "boolean"
+        if self.dates and not self.dates.weak:
+            return "date"
+        if all(map(is_clock, self.values)):
+            return "clock"
+        if self.share("whole") >= MOST:
+            return "whole"
+        if self.share("whole") + self.share("decimal") + self.share("comma") + self.share("money") >= MOST:
+            return "decimal"
+        if self.share("token") + self.share("prefixed") >= MOST and self.share("words") < 1 - MOST:
+            return "token"
+        return "text"
+
+    @property
+    def numeric(self) -> bool:
+        """Its values are numbers or amounts."""
+        return self.kind in {"whole", "decimal"}
+
+    @cached_property
+    def numbers(self) -> tuple[float, ...]:
+        """The values as numbers, where they are."""
+        return tuple(number for value in self.values if (number := as_number(value)) is not None)
+
+    @property
+    def distinct_share(self) -> float:
+        """Distinct values of all that are not null, 0 to 1; 0 when nothing was seen."""
+        rows, distinct = self.rows, self.profile.distinct_seen or 0
+        filled = rows * (1 - (self.profile.null_fraction or 0))
+        return min(1.0, distinct / filled) if filled >= 1 else 0.0
+
+    rows: int = 0
+    """Rows seen of the table."""
+
+    @property
+    def long_numbers(self) -> bool:
+        """Whole numbers too long to be counts or amounts."""
+        return self.kind == "whole" and bool(self.values) and min(len(value.partition(".")[0]) for value in self.values) >= 9  # noqa: PLR2004, E501
+
+
+def as_number(text: str) -> float | None:
+    """The number a text says, whatever its decimal sign; None for no number."""
+    bare = "".join(letter for letter in text if letter in "0123456789.,-")
+    if not any(letter.isdigit() for letter in bare) or any(letter.isalpha() for letter in text.replace("e", "")[:1]):
+        return None
+    negative = bare.startswith("-") or text.strip().startswith("(")
+    bare = bare.replace("-", "")
+    if "," in bare and "." in bare:
+        comma = bare.rfind(",") > bare.rfind(".")
+        bare = bare.replace(".", "").replace(",", ".") if comma else bare.replace(",", "")
+    elif "," in bare:
+        head, _, tail = bare.rpartition(",")
+        bare = bare.replace(",", "") if len(tail) == 3 and "," not in head and head != "0" else f"{head.replace(',', '')}.{tail}"  # noqa: E501, PLR2004
+    try:
+        return -float(bare) if negative else float(bare)
+    except ValueError:
+        return None
