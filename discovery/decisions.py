@@ -4,8 +4,10 @@ The file `<mapping>.decisions.yml` holds names of columns and canonical fields, 
 
 streams:
   orders:
-    Total: {target: value, kind: number}
-    Note: {target: null, kind: text}
+    columns:
+      Total: {target: value, kind: number}
+      Note: {target: null, kind: text}
+    rules: {orders: {match: [orders], into: conversions, fields: {conversion_type: {constant: purchase}}}}
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-Streams = dict[str, dict[str, "Decision"]]
-"""Stream -> column -> what was decided about it."""
+Rules = dict[str, dict[str, Any]]
+"""Entries of a preset's `streams`, as in YAML, by name."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,22 @@ class Decision:
         return result
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What is settled about one stream."""
+
+    columns: dict[str, Decision] = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
+    """What does not come from columns: constants, filters, which streams it is for."""
+
+
 def path_for(mapping: Path) -> Path:
     """Where the decisions behind a mapping are."""
     return mapping.with_suffix(".decisions.yml")
 
 
-def load(path: Path) -> Streams:
-    """The decisions in a file; none when there is no such file.
+def load(path: Path) -> dict[str, Decided]:
+    """The decisions in a file, by stream; none when there is no such file.
 
     Raises:
         ConfigurationError: it is not such a file.
@@ -63,8 +74,10 @@ def load(path: Path) -> Streams:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         return {
-            str(stream): {str(name): Decision(str(name), **given) for name, given in columns.items()}
-            for stream, columns in document["streams"].items()
+            str(stream): Decided(
+                {str(name): Decision(str(name), **given) for name, given in its["columns"].items()}, its["rules"]
+            )
+            for stream, its in document["streams"].items()
         }
     except FileNotFoundError:
         return {}
@@ -75,11 +88,11 @@ def load(path: Path) -> Streams:
         ) from None
 
 
-def dump(streams: Mapping[str, Mapping[str, Decision]]) -> str:
+def dump(streams: Mapping[str, Decided]) -> str:
     """The file's text."""
     content = {
-        stream: {name: decision.as_dict() for name, decision in columns.items()}
-        for stream, columns in sorted(streams.items())
+        stream: {"columns": {name: one.as_dict() for name, one in its.columns.items()}, "rules": its.rules}
+        for stream, its in sorted(streams.items())
     }
     head = "# Written by growthnav discover --apply: what was decided about each column. Names only, no values.\n"
     return head + yaml.safe_dump({"streams": content}, sort_keys=False, allow_unicode=True, width=120)
