@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 _THOUSANDS = 3
+_PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def as_number(text: str) -> float | None:
     """The number a text says, whatever its decimal sign, grouping or currency sign; None for no number."""
+    if _PLAIN.fullmatch(text):
+        return float(text)
     stripped = text.strip()
     bare = "".join(letter for letter in stripped if letter in "0123456789.,-")
     letters = sum(letter.isalpha() for letter in stripped)

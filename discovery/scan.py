@@ -38,7 +38,7 @@ def table(connection: duckdb.DuckDBPyConnection, relation: str, name: str) -> Ta
         column_profile(column, position, sample[position], counts[position], _type(kind))
         for position, (column, kind) in enumerate(described)
     )
-    numeric = {column.name: sample[column.position] for column in columns if column.type in {"integer", "number", "string"}}
+    numeric = {column.name: sample[column.position] for column in columns if column.type in {"integer", "number"} or column.patterns.get("money")}
     return TableProfile(name, rows, columns, relations.find(numeric))
 
 

@@ -95,7 +95,7 @@ class StreamProfiler:
         numeric = {
             column.name: [row.get(column.name) for row in self._sample]
             for column in columns
-            if column.type in {"integer", "number", "string"}
+            if column.type in {"integer", "number"} or column.patterns.get("money")
         }
         return TableProfile(self.name, self.rows, columns, relations.find(numeric))
 

@@ -56,7 +56,6 @@ def column_profile(
         found["unique"] = 1.0
     if counts.cards and not found.get("card"):
         found["card_rare"] = counts.cards / max(1, counts.filled)
-    numbers = sorted(number for value in filled if (number := as_number(value)) is not None)
     kind = _type(examined, declared, found) if examined else "unknown"
     return ColumnProfile(
         name=name,
@@ -71,7 +70,7 @@ def column_profile(
         minimum=counts.minimum,
         maximum=counts.maximum,
         lengths=(min(map(len, filled)), max(map(len, filled))) if filled else None,
-        quantiles=_quantiles(numbers) if kind in {"integer", "number"} else (),
+        quantiles=_quantiles(filled) if kind in {"integer", "number"} else (),
     )
 
 
@@ -93,7 +92,8 @@ def _type(values: Sequence[str], declared: str, found: dict[str, float]) -> str:
     return "number" if found.get("integer", 0) + found.get("decimal", 0) + found.get("comma", 0) >= _MOST else "string"
 
 
-def _quantiles(numbers: Sequence[float]) -> tuple[float, ...]:
+def _quantiles(values: Sequence[str]) -> tuple[float, ...]:
+    numbers = sorted(number for value in values if (number := as_number(value)) is not None)
     if not numbers:
         return ()
     last = len(numbers) - 1
