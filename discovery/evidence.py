@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from discovery.dates import DateFormat, date_format, is_clock
+from discovery.numbers import as_number
 
 if TYPE_CHECKING:
     from discovery.table import ColumnProfile
@@ -88,22 +89,3 @@ class Evidence:
     def long_numbers(self) -> bool:
         """Whole numbers too long to be counts or amounts."""
         return self.kind == "whole" and bool(self.values) and min(len(value.partition(".")[0]) for value in self.values) >= 9  # noqa: PLR2004, E501
-
-
-def as_number(text: str) -> float | None:
-    """The number a text says, whatever its decimal sign; None for no number."""
-    bare = "".join(letter for letter in text if letter in "0123456789.,-")
-    if not any(letter.isdigit() for letter in bare) or any(letter.isalpha() for letter in text.replace("e", "")[:1]):
-        return None
-    negative = bare.startswith("-") or text.strip().startswith("(")
-    bare = bare.replace("-", "")
-    if "," in bare and "." in bare:
-        comma = bare.rfind(",") > bare.rfind(".")
-        bare = bare.replace(".", "").replace(",", ".") if comma else bare.replace(",", "")
-    elif "," in bare:
-        head, _, tail = bare.rpartition(",")
-        bare = bare.replace(",", "") if len(tail) == 3 and "," not in head and head != "0" else f"{head.replace(',', '')}.{tail}"  # noqa: E501, PLR2004
-    try:
-        return -float(bare) if negative else float(bare)
-    except ValueError:
-        return None

@@ -7,73 +7,97 @@ one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from discovery import patterns
+from discovery import patterns, relations, scan
+from discovery.streams import StreamProfiler, profile_singer
 from discovery.table import ColumnProfile, Relation, TableProfile
+from pipe import columnar
+from pipe.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-__all__ = ["ColumnProfile", "Relation", "StreamProfiler", "TableProfile", "profile_rows", "summarised"]
+    import duckdb
 
-SAMPLE_ROWS = 10_000
+__all__ = [
+    "ColumnProfile",
+    "Relation",
+    "StreamProfiler",
+    "TableProfile",
+    "profile_csv",
+    "profile_duckdb",
+    "profile_parquet",
+    "profile_rows",
+    "profile_singer",
+    "summarised",
+]
+
+_MEMORY = "1GB"
 
 
-class StreamProfiler:
-    """Profiles records as they pass, in bounded memory."""
+def profile_rows(name: str, records: Iterable[Mapping[str, Any]]) -> TableProfile:
+    """The profile of a table whose records are at hand, one after the other."""
+    profiler = StreamProfiler(name)
+    for record in records:
+        profiler.add(record)
+    return profiler.profile()
 
-    def __init__(self, name: str, sample_rows: int = SAMPLE_ROWS) -> None:
-        """`name` of the stream; shapes and patterns are of `sample_rows` of its records at most."""
-        self.name = name
-        self.rows = 0
-        self._sample_rows = sample_rows
-        self._columns: dict[str, list[str]] = {}
-        self._nulls: dict[str, int] = {}
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Take a record."""
-        for key, value in record.items():
-            values = self._columns.setdefault(key, [])
-            if value is None or value == "":
-                self._nulls[key] = self._nulls.get(key, 0) + 1
-            elif self.rows < self._sample_rows:
-                values.append(str(value))
-        self.rows += 1
+def profile_parquet(path: Path | Sequence[Path], name: str | None = None) -> TableProfile:
+    """The profile of a Parquet file, or of several with the same columns.
 
-    def profile(self) -> TableProfile:
-        """What has been seen so far."""
-        columns = tuple(
-            ColumnProfile(
-                name,
-                position,
-                "string" if values else "unknown",
-                self._nulls.get(name, 0) / self.rows,
-                len(set(values)),
-                tuple(dict.fromkeys(values))[:12],
-            )
-            for position, (name, values) in enumerate(self._columns.items())
-        )
-        return TableProfile(self.name, self.rows, columns)
+    Raises:
+        DataError: it cannot be read.
+    """
+    paths = [path] if isinstance(path, Path) else list(path)
+    return _of_files(paths, "parquet", name or paths[0].stem)
+
+
+def profile_csv(path: Path, name: str | None = None) -> TableProfile:
+    """The profile of a CSV file with a header; its dialect is sniffed, its values stay text.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return _of_files([path], "csv", name or path.stem)
+
+
+def profile_duckdb(connection: duckdb.DuckDBPyConnection, relation: str, name: str) -> TableProfile:
+    """The profile of a table (its quoted name) or of a query in brackets."""
+    return scan.table(connection, relation, name)
+
+
+def _of_files(paths: Sequence[Path], form: str, name: str) -> TableProfile:
+    with tempfile.TemporaryDirectory() as folder:
+        connection = columnar.connect(Path(folder), _MEMORY)
+        try:
+            if form == "csv":
+                relation = f"read_csv({columnar.literal(str(paths[0]))}, header = true, all_varchar = true)"
+            else:
+                relation = columnar.source(connection, paths, form)
+            return scan.table(connection, relation, name)
+        except columnar.ENGINE_ERRORS as error:
+            raise DataError(
+                f"{paths[0].name} cannot be read as {form} ({type(error).__name__})",
+                remedy="Give a file with a header line, in UTF-8" if form == "csv" else None,
+            ) from None
+        finally:
+            connection.close()
 
 
 def summarised(
     name: str, rows_seen: int | None, columns: Sequence[tuple[str, str, float | None, int | None, tuple[str, ...]]]
 ) -> TableProfile:
     """A profile from counts and samples taken elsewhere: (name, type, null fraction, distinct values, samples)."""
-    return TableProfile(
-        name,
-        rows_seen,
-        tuple(
-            ColumnProfile(column, position, kind, nulls, distinct, samples, patterns.shares(samples), patterns.shapes(samples))
-            for position, (column, kind, nulls, distinct, samples) in enumerate(columns)
-        ),
+    profiles = tuple(
+        ColumnProfile(column, position, kind, nulls, distinct, samples, patterns.shares(samples), patterns.shapes(samples))
+        for position, (column, kind, nulls, distinct, samples) in enumerate(columns)
     )
-
-
-def profile_rows(name: str, records: Iterable[Mapping[str, Any]]) -> TableProfile:
-    """The profile of a table whose records are at hand."""
-    profiler = StreamProfiler(name)
-    for record in records:
-        profiler.add(record)
-    return profiler.profile()
+    aligned: dict[str, Sequence[str | None]] = {
+        column.name: column.samples for column in profiles if rows_seen and len(column.samples) == rows_seen
+    }
+    return TableProfile(name, rows_seen, profiles, relations.find(aligned))
