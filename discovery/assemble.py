@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipe.streams import CANONICAL, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES
 from transforms import parse
+from transforms.rules import Join, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +42,7 @@ def without_columns(rules: Rules) -> Rules:
     """What of some rules does not come from columns: constants, filters, which streams they are for."""
     return {
         name: {key: value for key, value in rule.items() if key not in _COLUMN_PARTS}
-        | {"fields": {field: given for field, given in rule.get("fields", {}).items() if not roots(given)}}
+        | {"fields": {field: given for field, given in rule.get("fields", {}).items() if not columns(given)}}
         for name, rule in rules.items()
     }
 
@@ -75,11 +76,14 @@ def missing(made: Rules) -> list[str]:
     ]
 
 
-def roots(given: Any) -> list[str]:
-    """Source columns that a field or fragment of a rule reads, in order; none for a constant."""
+def columns(given: Any) -> list[str]:
+    """Source columns that a field of a rule reads, in order, as presets write them; none for a constant."""
     source = given.get("from") if _has_options(given) else given
-    found = parse.candidates(source, "", parse.Problems(""))
-    return list(dict.fromkeys(root for candidate in found for root in candidate.roots))
+    found: list[str] = []
+    for candidate in parse.candidates(source, "", parse.Problems("")):
+        paths = candidate.parts if isinstance(candidate, Join) else [candidate]
+        found += [str(path.path if isinstance(path, Sum) else path) for path in paths]
+    return list(dict.fromkeys(found))
 
 
 def options(given: Any) -> dict[str, Any]:
@@ -92,22 +96,22 @@ def _rule(proposed: Rule, rest: Rule, changed: set[str], decided: Mapping[str, S
     """One rule, with the targets that `changed` made anew."""
     into = str(rest.get("into"))
     constants = rest.get("fields", {})
-    fields = {name: field for name, field in proposed.get("fields", {}).items() if roots(field)}
+    fields = {name: field for name, field in proposed.get("fields", {}).items() if columns(field)}
     fragments = {item["type"]: item["from"] for item in proposed.get("fragments", [])}
     refund = proposed.get("refund")
     for target in sorted(changed):
-        columns = decided.get(target, [])
+        given = decided.get(target, [])
         name = _NAMES[into].get(target, target)
         if name in parse.settable(CANONICAL[into]):
             fields.pop(name, None)
-            if columns:
-                fields[name] = _field(columns)
+            if given:
+                fields[name] = _field(given)
         if kind := _FRAGMENTS.get(target):
             fragments.pop(kind, None)
-            if columns:
-                fragments[kind] = _names(columns)
+            if given:
+                fragments[kind] = _names(given)
         if target == _REFUND and into == CONVERSIONS.name:
-            refund = {"from": _names(columns), **columns[0].options} if columns else None
+            refund = {"from": _names(given), **given[0].options} if given else None
     order = CANONICAL[into].field_names
     made = {key: value for key, value in rest.items() if key != "fields"}
     made["fields"] = dict(sorted({**constants, **fields}.items(), key=lambda item: order.index(item[0])))
@@ -126,9 +130,9 @@ def _by_target(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
     return dict(found)
 
 
-def _field(columns: Sequence[Decision]) -> Any:
-    own = dict(columns[0].options)
-    source = own.pop("from", None) or _names(columns)
+def _field(decided: Sequence[Decision]) -> Any:
+    own = dict(decided[0].options)
+    source = own.pop("from", None) or _names(decided)
     return {"from": source, **own} if own or isinstance(source, dict) else source
 
 
@@ -136,6 +140,6 @@ def _has_options(given: Any) -> bool:
     return isinstance(given, dict) and not {"join", "sum"} & set(given)
 
 
-def _names(columns: Sequence[Decision]) -> str | list[str]:
-    names = [column.column for column in columns]
+def _names(decided: Sequence[Decision]) -> str | list[str]:
+    names = [one.column for one in decided]
     return names[0] if len(names) == 1 else names

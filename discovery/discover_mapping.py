@@ -34,16 +34,18 @@ if TYPE_CHECKING:
     from discovery.decisions import Decided, Rules
 
 STAGE = "discover-mapping"
+_DEPTH = 4
+"""Levels of nested objects that are looked into."""
 _decode_record = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class _Stream:
     """One stream as it is seen."""
 
-    def __init__(self, name: str, schema: dict[str, Any], sample: int) -> None:
+    def __init__(self, name: str, schema: dict[str, Any]) -> None:
         self.properties = schema.get("properties") or {}
         self.kinds = drift.kinds(schema)
-        self.profiler = StreamProfiler(name, sample)
+        self.profiler = StreamProfiler(name)
         self.rows = 0
 
 
@@ -121,7 +123,7 @@ class DiscoverMapping(StrictSettings, Target):
     def _announce(self, message: messages.SchemaMessage) -> None:
         known = self.streams.get(message.stream)
         if known is None:
-            self.streams[message.stream] = _Stream(message.stream, message.schema, self.sample)
+            self.streams[message.stream] = _Stream(message.stream, message.schema)
         else:
             known.properties = message.schema.get("properties") or {}
             known.kinds |= drift.kinds(message.schema)
@@ -137,7 +139,7 @@ class DiscoverMapping(StrictSettings, Target):
         for record in records:
             if stream.rows >= self.sample:
                 break
-            stream.profiler.add(_record(record))
+            stream.profiler.add(flat(_record(record)))
             stream.rows += 1
 
     def _take_batch(self, message: batches.BatchMessage) -> None:
@@ -234,6 +236,18 @@ def _record(encoded: bytes) -> dict[str, Any]:
             return _decode_record(lenient.mend(encoded)[0])
         except (ValueError, msgspec.DecodeError, ArithmeticError):
             return {}
+
+
+def flat(record: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """The record with the fields of nested objects beside its own, named as presets write paths: `customer.email`."""
+    found: dict[str, Any] = {}
+    for key, value in record.items():
+        name = above + key.replace(".", "\\.")
+        if isinstance(value, dict) and value and name.count(".") < _DEPTH:
+            found |= flat(value, f"{name}.")
+        else:
+            found[name] = value
+    return found
 
 
 def main() -> NoReturn:

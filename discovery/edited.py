@@ -211,8 +211,7 @@ def _stream(
     original = [one for column, one in before.items() if facts[column] in _HOLDING]
     if problems.found:
         return StreamEdit(name, Decided(), {})
-    kinds = {column: one.kind for column, one in before.items() if facts[column][1] != GONE}
-    made = assemble.rules(given["rules"], rest, original, after.values(), kinds)
+    made = assemble.rules(given["rules"], rest, original, after.values(), given["kinds"])
     line_of = {row.column: row.number for row in rows}
     targets = {one.target: line_of[column] for column, one in after.items() if one.target and column in line_of}
     _check_rules(made, targets, block[0] if block else 1, problems)

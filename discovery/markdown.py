@@ -164,6 +164,7 @@ def _machine(review: Review) -> str:
         "streams": {
             stream.name: {
                 "rules": stream.rules,
+                "kinds": stream.kinds,
                 "columns": {
                     row.name: row.decision.as_dict() | {"action": row.action, "state": row.state} for row in stream.rows
                 },

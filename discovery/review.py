@@ -13,6 +13,7 @@ from discovery import assemble, mapping, proposal
 from discovery.decisions import Decided, Decision
 from discovery.masks import mask
 from transforms import drift
+from transforms.rules import Path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +69,8 @@ class StreamReview:
     """What follows from the accepted rows."""
     rest: Rules
     """What of it does not come from columns."""
+    kinds: dict[str, str]
+    """Kind of each field of the stream's SCHEMA."""
     blockers: tuple[tuple[str, str], ...] = ()
     """(kind, problem) of what must be settled first."""
 
@@ -86,11 +89,6 @@ class StreamReview:
         """The rules that hold if nobody changes anything."""
         accepted = [row.decision for row in self.rows if row.action == ACCEPT and row.state != GONE]
         return assemble.rules(self.rules, self.rest, accepted, accepted, self.kinds)
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """Column -> kind."""
-        return {row.name: row.decision.kind for row in self.rows if row.state != GONE}
 
 
 @dataclass(frozen=True)
@@ -139,6 +137,7 @@ def stream_review(
         rows=tuple(rows),
         rules=proposed,
         rest=rest,
+        kinds=dict(kinds),
         blockers=tuple(dict.fromkeys((one.kind, one.problem) for one in [*given.blockers, *blockers])),
     )
 
@@ -146,7 +145,7 @@ def stream_review(
 def _row(
     column: ColumnProposal, seen: ColumnProfile, kinds: Mapping[str, str], before: Decided, *, doubted: bool
 ) -> Row:
-    kind = kinds.get(column.column, drift.ANY_KIND)
+    kind = kinds.get(Path.of(column.column).steps[0], drift.ANY_KIND)
     if column.column.startswith(_OF_THE_TAP):
         return Row(Decision(column.column, None, kind), ACCEPT, 1.0, "the tap adds it", state=HIDDEN)
     row = Row(
@@ -214,7 +213,7 @@ def _with_options(row: Row, proposed: Rules) -> Row:
         return row
     for rule in proposed.values():
         for given in [*rule.get("fields", {}).values(), *filter(None, [rule.get("refund")])]:
-            if row.name in assemble.roots(given) and assemble.options(given):
+            if row.name in assemble.columns(given) and assemble.options(given):
                 return replace(row, decision=replace(row.decision, options=assemble.options(given)))
     return replace(row, decision=replace(row.decision, options={}))
 

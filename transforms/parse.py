@@ -248,12 +248,12 @@ def source_types(given: Any, place: str, problems: Problems) -> tuple[tuple[str,
 
 
 def _path(given: Any, place: str, problems: Problems, *, wildcard: bool = False) -> Path:
-    steps = tuple(str(given).split(".")) if isinstance(given, str | int) else ("",)
-    if not all(steps):
+    path = Path.of(str(given)) if isinstance(given, str | int) else Path(("",))
+    if not all(path.steps):
         problems.add(place, "must name a source field")
-    elif (ANY in steps) != wildcard:
+    elif (ANY in path.steps) != wildcard:
         problems.add(place, "'*' belongs into a sum, and a sum needs one")
-    return Path(steps)
+    return path
 
 
 def _names(given: Any, place: str, problems: Problems) -> tuple[str, ...]:

@@ -20,25 +20,32 @@ streams:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipe.streams import Stream
 
+_DOT = re.compile(r"(?<!\\)\.")
 ANY = "*"
 """Path step that stands for every item of a list."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """One source field: `email`, `customer.email`, `items.0.name`; with `*`, only inside a `Sum`."""
+    """One source field: `email`, `customer.email`, `items.0.name`, `Item No\\.`; with `*`, only inside a `Sum`."""
 
     steps: tuple[str, ...]
 
+    @classmethod
+    def of(cls, text: str) -> Path:
+        """The path that is written so; a dot inside a name is written `\\.`."""
+        return cls(tuple(step.replace("\\.", ".") for step in _DOT.split(text)))
+
     def __str__(self) -> str:
         """As written in a preset."""
-        return ".".join(self.steps)
+        return ".".join(step.replace(".", "\\.") for step in self.steps)
 
     @property
     def roots(self) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ def _overridden(
             continue
         taken[target] = str(source_field)
         before = result.get(target, FieldRule())
-        path = FieldPath(tuple(str(source_field).split(".")))
+        path = FieldPath.of(str(source_field))
         default = before.default if before.constant is None else before.constant
         result[target] = dataclasses.replace(
             before, candidates=(path, *before.candidates), constant=None, default=default
