@@ -133,19 +133,18 @@ def _parts(
         elif line.startswith("```yaml"):
             block, start = [], number
         elif line.startswith("| `"):
-            if row := _row(line, number, problems):
-                tables.setdefault(stream, []).append(row)
+            tables.setdefault(stream, []).append(_row(line, number, problems))
         elif line.startswith("|") and not line.startswith(("| Source |", "|---")):
             problems.add(number, "this row does not start with the name of a column in `backticks`")
     return tables, blocks
 
 
-def _row(line: str, number: int, problems: _Problems) -> _Line | None:
+def _row(line: str, number: int, problems: _Problems) -> _Line:
     cells = _cells(line)
     if len(cells) != len(markdown.HEADER):
         text = f"has {len(cells)} cells where {len(markdown.HEADER)} belong; write \\| for a | inside a cell"
         problems.add(number, text)
-        return None
+        return _Line(number, markdown.read_name(cells[0]), None, 1, {}, "")
     by_name = dict(zip(markdown.HEADER, cells, strict=True))
     target, rank = _target(by_name["Target"], number, problems)
     options = _options(_UNESCAPED.sub(r"\1", by_name["Read as"]), number, problems)
@@ -192,6 +191,7 @@ def _stream(
 ) -> StreamEdit:
     columns = {column: dict(its) for column, its in given["columns"].items()}
     facts = {column: (its.pop("action"), its.pop("state")) for column, its in columns.items()}
+    alarms = {column for column, its in columns.items() if its.pop("alarm")}
     before = {column: Decision(column, **its) for column, its in columns.items()}
     _check_rows(name, rows, facts, problems)
     after: dict[str, Decision] = {c: one for c, one in before.items() if facts[c][1] == DECIDED}
@@ -201,6 +201,8 @@ def _stream(
             continue
         if row.action != ACCEPT:
             waiting.append(row.column)
+        elif row.target and row.column in alarms:
+            problems.add(row.number, f"column '{row.column}' holds what must not pass: its target can only be `-`")
         elif facts[row.column][1] != GONE:
             kind = before[row.column].kind
             after[row.column] = Decision(row.column, row.target, kind, row.rank, row.options if row.target else {})

@@ -166,7 +166,8 @@ def _machine(review: Review) -> str:
                 "rules": stream.rules,
                 "kinds": stream.kinds,
                 "columns": {
-                    row.name: row.decision.as_dict() | {"action": row.action, "state": row.state} for row in stream.rows
+                    row.name: row.decision.as_dict() | {"action": row.action, "state": row.state, "alarm": row.alarm}
+                    for row in stream.rows
                 },
             }
             for stream in review.streams

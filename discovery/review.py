@@ -46,6 +46,8 @@ class Row:
     null_fraction: float | None = None
     distinct: int | None = None
     alternatives: tuple[tuple[str, float], ...] = ()
+    alarm: bool = False
+    """It holds what must not pass: it can never have a target."""
     state: str = NEW
     """`new`, `changed` or `gone` since the last review; `decided` then, and not asked about again; `hidden` for what
     the tap adds."""
@@ -157,9 +159,10 @@ def _row(
         null_fraction=seen.null_fraction,
         distinct=seen.distinct_seen,
         alternatives=column.alternatives,
+        alarm=bool(column.alarm),
     )
     known = before.columns.get(column.column)
-    if known is None or column.alarm:
+    if known is None or (column.alarm and known.target):
         return row
     if kind != known.kind and drift.ANY_KIND not in {kind, known.kind}:
         reason = f"was {known.kind} when it was decided to be {known.target or 'nothing'}, and is {kind} now"
