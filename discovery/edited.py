@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import yaml
 
 from discovery import assemble, markdown
@@ -52,6 +52,31 @@ class Edit:
     streams: list[StreamEdit]
 
 
+class _Column(msgspec.Struct):
+    target: str | None
+    kind: str
+    action: str
+    state: str
+    alarm: bool
+    rank: int = 1
+    options: dict[str, Any] = {}
+
+
+class _Proposed(msgspec.Struct):
+    rules: dict[str, dict[str, Any]]
+    kinds: dict[str, str]
+    columns: dict[str, _Column]
+
+
+class _Machine(msgspec.Struct):
+    """What was proposed, as the comment at the end holds it."""
+
+    version: int
+    tenant: str
+    connector: str
+    streams: dict[str, _Proposed]
+
+
 @dataclass
 class _Line:
     """One row of a table as a person left it."""
@@ -90,22 +115,22 @@ def read(text: str, path: str = "review.md") -> Edit:
     problems = _Problems(path)
     lines = text.splitlines()
     given = _machine(lines, path)
-    tables, blocks = _parts(lines, given["streams"], problems)
+    tables, blocks = _parts(lines, given.streams, problems)
     streams = [
-        _stream(name, its, tables.get(name, []), blocks.get(name), problems) for name, its in given["streams"].items()
+        _stream(name, its, tables.get(name, []), blocks.get(name), problems) for name, its in given.streams.items()
     ]
     problems.raise_if_any()
-    return Edit(str(given["tenant"]), str(given["connector"]), streams)
+    return Edit(given.tenant, given.connector, streams)
 
 
-def _machine(lines: list[str], path: str) -> dict[str, Any]:
+def _machine(lines: list[str], path: str) -> _Machine:
     found = [line for line in lines if line.startswith(markdown.MACHINE)]
     try:
         (line,) = found
-        content = json.loads(line.removeprefix(markdown.MACHINE).rstrip().removesuffix("-->"))
+        content = msgspec.json.decode(line.removeprefix(markdown.MACHINE).rstrip().removesuffix("-->"), type=_Machine)
     except ValueError:
         content = None
-    if not isinstance(content, dict) or content.get("version") != markdown.VERSION:
+    if content is None or content.version != markdown.VERSION:
         raise ConfigurationError(
             f"{path} is no review: the comment at its end is missing or damaged", remedy="Run growthnav discover again"
         )
@@ -187,12 +212,12 @@ def _options(cell: str, number: int, problems: _Problems) -> dict[str, Any]:
 
 
 def _stream(
-    name: str, given: dict[str, Any], rows: list[_Line], block: tuple[int, str] | None, problems: _Problems
+    name: str, given: _Proposed, rows: list[_Line], block: tuple[int, str] | None, problems: _Problems
 ) -> StreamEdit:
-    columns = {column: dict(its) for column, its in given["columns"].items()}
-    facts = {column: (its.pop("action"), its.pop("state")) for column, its in columns.items()}
-    alarms = {column for column, its in columns.items() if its.pop("alarm")}
-    before = {column: Decision(column, **its) for column, its in columns.items()}
+    facts = {column: (its.action, its.state) for column, its in given.columns.items()}
+    before = {
+        column: Decision(column, its.target, its.kind, its.rank, its.options) for column, its in given.columns.items()
+    }
     _check_rows(name, rows, facts, problems)
     after: dict[str, Decision] = {c: one for c, one in before.items() if facts[c][1] == DECIDED}
     waiting = []
@@ -201,19 +226,19 @@ def _stream(
             continue
         if row.action != ACCEPT:
             waiting.append(row.column)
-        elif row.target and row.column in alarms:
+        elif row.target and given.columns[row.column].alarm:
             problems.add(row.number, f"column '{row.column}' holds what must not pass: its target can only be `-`")
         elif facts[row.column][1] != GONE:
             kind = before[row.column].kind
             after[row.column] = Decision(row.column, row.target, kind, row.rank, row.options if row.target else {})
         elif row.target:
             problems.add(row.number, f"column '{row.column}' is gone: give its target to another, and set `-` here")
-    _check_targets(rows, after, given["rules"], facts, problems)
-    rest = _rest(given["rules"], block, problems)
+    _check_targets(rows, after, problems)
+    rest = _rest(given.rules, block, problems)
     original = [one for column, one in before.items() if facts[column] in _HOLDING]
     if problems.found:
         return StreamEdit(name, Decided(), {})
-    made = assemble.rules(given["rules"], rest, original, after.values(), given["kinds"])
+    made = assemble.rules(given.rules, rest, original, after.values(), given.kinds)
     line_of = {row.column: row.number for row in rows}
     targets = {one.target: line_of[column] for column, one in after.items() if one.target and column in line_of}
     _check_rules(made, targets, block[0] if block else 1, problems)
@@ -239,13 +264,7 @@ def _check_rows(name: str, rows: list[_Line], facts: dict[str, tuple[str, str]],
             problems.add(last, text)
 
 
-def _check_targets(
-    rows: list[_Line],
-    after: dict[str, Decision],
-    rules: Rules,
-    facts: dict[str, tuple[str, str]],
-    problems: _Problems,
-) -> None:
+def _check_targets(rows: list[_Line], after: dict[str, Decision], problems: _Problems) -> None:
     """What several columns are for is in an order, and read in one way."""
     line_of = {row.column: row.number for row in rows}
     seen: dict[tuple[str, int], str] = {}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from discovery import decisions
 from pipe.errors import ConfigurationError
+from pipe.files import keep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from discovery.decisions import Decided, Rules
     from discovery.edited import Edit
@@ -66,16 +65,7 @@ def write(path: Path, text: str) -> None:
         ConfigurationError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        keep(path, text.encode())
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be written ({error.strerror})", remedy="Give the path of a file that can be"

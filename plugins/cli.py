@@ -16,6 +16,7 @@ from plugins.project import suggestion
 COMMANDS = {
     "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
     "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
+    "discover": ("plugins.discover:command", "Propose how a source becomes conversions, with a review to approve."),
     "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
     "tenants": ("plugins.tenants:command", "List the tenants, their schedules and their last run."),
 }
