@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from discovery.table import Relation
 
 SINGLE = ("value", "timestamp", "user_id", "location_id", "location_name", "quantity", "subtotal", "status", "unit_price",
-          "refund_amount", "shipping_amount", "loyalty_id", "tip", "channel", "product_name", "full_name", "updated_at",
+          "refund_amount", "shipping_amount", "loyalty_id", "product_name", "full_name", "updated_at",
           "device_id", "birth_date")  # fmt: skip
 """Fields that one column feeds; the others may have several (billing and shipping telephone, product id and SKU)."""
 
@@ -57,6 +57,10 @@ def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> boo
     lost = [loser for loser in losers if loser is not welcome and not _twin(winner, loser, target)]
     for loser in lost:
         _strike(loser, target, winner)
+    if welcome and _is_clock(welcome):
+        _below(welcome, winner, target)
+    elif welcome:
+        _below(winner, welcome, target)
     names = ", ".join(loser.seen.profile.name for loser in lost)
     if lost:
         winner.best.reasons = (*winner.best.reasons, f"chosen over {names}")
@@ -75,6 +79,11 @@ def _partner(winner: Choice, losers: Sequence[Choice]) -> Choice | None:
         if (_is_day(winner) and _is_clock(loser)) or (_is_clock(winner) and _is_day(loser)):
             return loser
     return None
+
+
+def _below(clock: Choice, day: Choice, target: str) -> None:
+    """The day is asked first for the time; the time of day only adds to it."""
+    clock.candidates[0].odds = min(clock.odds(target), day.odds(target) - _EQUALS)
 
 
 def _is_clock(choice: Choice) -> bool:

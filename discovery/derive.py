@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from discovery.match import Candidate
+from discovery.rules import NONE
+from discovery.words import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,11 +15,17 @@ if TYPE_CHECKING:
     from discovery.roles import Role
 
 _PRICED = {"line", "order", "event"}
+_KEYED = {"order", "payment", "deal", "lead", "customer"}
+_KEYS = {"id", "number", "code", "uuid", "reference", "unique"}
+_BESIDE = 1.0
+"""Log-odds that a column beside the one that won feeds nothing."""
+
+_NO_IDS = {"date", "clock", "url", "ip", "json", "boolean", "decimal"}
 
 
 def value_of_lines(choices: Sequence[Choice], role: Role) -> None:
     """Where a unit price is the only money, the value is price x quantity."""
-    if role.name not in _PRICED or any(choice.best.target in {"value", "subtotal"} for choice in choices):
+    if role.name not in _PRICED or any(choice.best.target in {"value", "subtotal"} and choice.seen.values for choice in choices):
         return
     prices = [choice for choice in choices if choice.best.target == "unit_price"]
     if not prices:
@@ -38,7 +46,77 @@ def amount_before_total(choices: Sequence[Choice], role: Role) -> None:
         return
     for choice in choices:
         lost = next((item for item in choice.struck if item.target == "value" and item.odds > 0), None)
-        if lost and choice.best.target == "none" and set(choice.seen.name.concepts) == {"amount"}:
+        if lost and choice.best.target == "none" and set(choice.seen.name.concepts) <= {"amount", "value", "order"}:
             reasons = (*lost.reasons, f"{choice.lost}; with tax or tip beside it, this is before them")
             choice.candidates.insert(0, Candidate("subtotal", 0.8, lost.by_name, lost.fit, reasons))
             return
+
+
+def names_in_parts(choices: Sequence[Choice]) -> None:
+    """A plain name beside a first name is the last name (`Nom, Prénom`), beside a last name the first (`Nome, Cognome`)."""
+    targets = [choice.best.target for choice in choices]
+    for missing, there in (("last_name", "first_name"), ("first_name", "last_name")):
+        if there not in targets or missing in targets:
+            continue
+        for choice in choices:
+            best = choice.best
+            if best.target == "full_name" and set(choice.seen.name.concepts) <= {"name", "customer", "contact"}:
+                reasons = (*best.reasons, f"another column is the {there.replace('_', ' ')}")
+                choice.candidates.insert(0, Candidate(missing, best.odds, best.by_name, best.fit, reasons))
+                return
+
+
+def first_id(choices: Sequence[Choice], role: Role) -> None:
+    """Where nothing is the transaction, the first id that never repeats is, unless it says whose it is."""
+    wanted = "user_id" if role.name == "customer" else "transaction_id"
+    if role.name not in _KEYED or any(choice.best.target == wanted for choice in choices):
+        return
+    for choice in choices:
+        seen = choice.seen
+        said = set(seen.name.concepts)
+        repeats = seen.profile.distinct_seen and seen.distinct_share < 1
+        if said & _KEYS and said <= _KEYS | {UNKNOWN} and not repeats and choice.best.target == NONE and seen.kind not in _NO_IDS:
+            choice.candidates.insert(0, Candidate(wanted, 0.5, 0.5, 0.0, ("the first id of the table", *choice.best.reasons)))
+            return
+
+
+def one_transaction(choices: Sequence[Choice], role: Role) -> None:
+    """Of several ids of transactions the row's own comes first; a payment keeps its order's, an order its number."""
+    wanting = [choice for choice in choices if choice.best.target == "transaction_id"]
+    if len(wanting) < 2:  # noqa: PLR2004
+        return
+    ranked = sorted(wanting, key=lambda choice: (-_nearness(choice, role), choice.seen.profile.position))
+    first, *others = ranked
+    for choice in others:
+        said = set(choice.seen.name.concepts)
+        if choice.seen.name.blank or (role.name == "payment" and said <= {"order", "id", "payment", "charge"}) or (
+            said == {"order", "number"} and set(first.seen.name.concepts) == {"id"}
+        ):
+            choice.best.odds = min(choice.best.odds, first.best.odds - 0.3)
+            continue
+        choice.struck = [*choice.struck, choice.candidates.pop(0)]
+        choice.candidates.insert(0, Candidate(NONE, _BESIDE, 0.0, 0.0, (f"{first.seen.profile.name} is rather the transaction",)))
+
+
+def _nearness(choice: Choice, role: Role) -> float:
+    """How near an id is to being the row's own transaction."""
+    said = set(choice.seen.name.concepts)
+    near = choice.best.odds / 10 - (choice.seen.profile.null_fraction or 0) - 0.02 * choice.seen.profile.position
+    if said <= {"id", "uuid"} and role.name != "line":
+        near += 3
+    if said & {"order", "transaction"} or (role.name == "payment" and said & {"payment", "charge"}):
+        near += 1
+    if said & {"id", "uuid"}:
+        near += 0.6
+    return near - 2 * bool(said & {"quote", "reference", "reward", "document", "settlement"} and "order" not in said)
+
+
+def main_product(choices: Sequence[Choice]) -> None:
+    """A barcode or a variant yields to the product's own id or SKU."""
+    wanting = [choice for choice in choices if choice.best.target == "product_id"]
+    minor = [choice for choice in wanting if {"barcode", "variant"} & set(choice.seen.name.concepts)]
+    if len(minor) == len(wanting):
+        return
+    for choice in minor:
+        choice.struck = [*choice.struck, choice.candidates.pop(0)]
+        choice.candidates.insert(0, Candidate(NONE, _BESIDE, 0.0, 0.0, ("another column is the product's own id",)))

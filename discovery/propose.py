@@ -39,6 +39,10 @@ def propose(profile: TableProfile, *, decisions: Iterable[Decision] = ()) -> Pro
     compete.settle(choices, profile.relations)
     derive.value_of_lines(choices, role)
     derive.amount_before_total(choices, role)
+    derive.names_in_parts(choices)
+    derive.first_id(choices, role)
+    derive.one_transaction(choices, role)
+    derive.main_product(choices)
     decided = {decision.column: decision.target for decision in decisions}
     scripts = written.scripts(columns)
     proposed = tuple(

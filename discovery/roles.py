@@ -45,13 +45,13 @@ class Role:
 
 
 @cache
-def _features() -> dict[str, tuple[tuple[float, str, Terms], ...]]:
+def _features() -> dict[str, tuple[tuple[float, str, tuple[Terms, ...]], ...]]:
     found = {}
     for role, lines in loader(VOCABULARY / "roles.yml").items():
         parsed = []
         for line in lines:
             weight, _, condition = line.partition(" ")
-            parsed.append((float(weight), condition, terms(condition.split())))
+            parsed.append((float(weight), condition, tuple(terms(part.split()) for part in condition.split(" & "))))
         found[role] = tuple(parsed)
     return found
 
@@ -62,7 +62,7 @@ def decide(columns: Sequence[Evidence], table: str = "") -> Role:
     scores: dict[str, float] = {}
     reasons: dict[str, list[tuple[float, str]]] = {}
     for role, features in _features().items():
-        held = [(weight, text) for weight, text, condition in features if any(map(condition.hold, said))]
+        held = [(weight, text) for weight, text, condition in features if all(any(map(part.hold, said)) for part in condition)]
         scores[role] = sum(weight for weight, _ in held)
         reasons[role] = sorted(held, reverse=True)
     if any(column.profile.patterns.get("card_brand", 0) == 1 for column in columns):

@@ -223,7 +223,7 @@ def _beginning(word: str) -> str | None:
     """The concept of the English words that begin like this one, if they agree."""
     if len(word) < _PREFIX:
         return None
-    concepts = {concept for known, concept in languages()["en"].items() if known.startswith(word)}
+    concepts = {concept for known, concept in languages()["en"].items() if known.startswith(word) and len(known) <= len(word) + _ABBREVIATION}
     return concepts.pop() if len(concepts) == 1 else None
 
 
