@@ -103,7 +103,7 @@ def summary(review: Review) -> str:
     counts = {action: sum(row.action == action for row in rows) for action in ("Accept", "Review", "Manual")}
     said = f"{counts['Accept']} to accept, {counts['Review']} to review, {counts['Manual']} only a person knows"
     old = sum(stream.old for stream in review.streams)
-    return f"{len(rows)} columns: {said}" + (f"; {old} as decided before" if old else "")
+    return f"{len(rows)} column{'' if len(rows) == 1 else 's'}: {said}" + (f"; {old} as decided before" if old else "")
 
 
 def _lines(review: Review, path: str) -> Iterator[str]:

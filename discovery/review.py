@@ -140,8 +140,18 @@ def stream_review(
         rules=proposed,
         rest=rest,
         kinds=dict(kinds),
-        blockers=tuple(dict.fromkeys((one.kind, one.problem) for one in [*given.blockers, *blockers])),
+        blockers=tuple(
+            dict.fromkeys([*((one.kind, one.problem) for one in [*given.blockers, *blockers]), *_hints(rest, proposed)])
+        ),
     )
+
+
+def _hints(rest: Rules, proposed: Rules) -> list[tuple[str, str]]:
+    """What no column can tell, and a person knows."""
+    known = {name for rules in (rest, proposed) for rule in rules.values() for name in rule["fields"]}
+    if "value" not in known or "currency" in known:
+        return []
+    return [("hint", "no column gives the currency: add currency: {constant: USD}, or what it is, to the fields below")]
 
 
 def _row(

@@ -14,7 +14,7 @@ from plugins.project import TENANT_NAME, open_project
 if TYPE_CHECKING:
     from plugins.project import Project
 
-SUBCOMMANDS = {"benchmark": "plugins.discover_benchmark:command"}
+SUBCOMMANDS = {"benchmark": "plugins.discover_command:benchmark_command"}
 """Words that are no tenant: what they run."""
 _FILE = click.Path(dir_okay=False, path_type=Path)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DISCOVER = "discover-mapping"
 _MAX_ROWS = "max_rows"
+_SUMMARY = re.compile(r"\d+ columns?: ")
 _LAST_LINE = re.compile(rf"\b(?:{'|'.join(KIND_BY_EXIT_CODE.values())}) error: (.+)", re.DOTALL)
 
 
@@ -106,7 +107,7 @@ class _Heard:
         self.log.take(event)
         if found := _LAST_LINE.search(event.text):
             self.complaint = found[1].strip()
-        if event.plugin == DISCOVER and " columns: " in event.text:
+        if event.plugin == DISCOVER and _SUMMARY.match(event.text):
             self.said = event.text
 
 
