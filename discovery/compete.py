@@ -12,9 +12,25 @@ if TYPE_CHECKING:
     from discovery.match import Candidate, Choice
     from discovery.table import Relation
 
-SINGLE = ("value", "timestamp", "user_id", "location_id", "location_name", "quantity", "subtotal", "status", "unit_price",
-          "refund_amount", "shipping_amount", "loyalty_id", "product_name", "full_name", "updated_at",
-          "device_id", "birth_date")  # fmt: skip
+SINGLE = (
+    "value",
+    "timestamp",
+    "user_id",
+    "location_id",
+    "location_name",
+    "quantity",
+    "subtotal",
+    "status",
+    "unit_price",
+    "refund_amount",
+    "shipping_amount",
+    "loyalty_id",
+    "product_name",
+    "full_name",
+    "updated_at",
+    "device_id",
+    "birth_date",
+)
 """Fields that one column feeds; the others may have several (billing and shipping telephone, product id and SKU)."""
 
 _NULLS = 1.6
@@ -33,7 +49,7 @@ def settle(choices: Sequence[Choice], relations: Sequence[Relation] = ()) -> Non
     """Give each single field to one column; the candidates of the losers are struck out."""
     totals = {relation.result for relation in relations if relation.kind == "sum" and relation.plus}
     for _ in range(_ROUNDS):
-        if not any([_one_winner(choices, target, totals) for target in SINGLE]):
+        if not sum(_one_winner(choices, target, totals) for target in SINGLE):
             return
 
 
@@ -49,7 +65,7 @@ def _strength(choice: Choice, target: str, totals: set[str]) -> float:
 def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> bool:
     """Whether some column lost the field."""
     wanting = [choice for choice in choices if choice.best.target == target]
-    if len(wanting) < 2:  # noqa: PLR2004
+    if len(wanting) < 2:
         return False
     ranked = sorted(wanting, key=lambda choice: (-_strength(choice, target, totals), choice.seen.profile.position))
     winner, *losers = ranked
@@ -89,7 +105,9 @@ def _below(clock: Choice, day: Choice, target: str) -> None:
 def _is_clock(choice: Choice) -> bool:
     seen = choice.seen
     said = set(seen.name.concepts)
-    return seen.kind == "clock" or (seen.kind in {"whole", "empty"} and "time" in said and not said & {"date", "datetime", "day"})
+    return seen.kind == "clock" or (
+        seen.kind in {"whole", "empty"} and "time" in said and not said & {"date", "datetime", "day"}
+    )
 
 
 def _is_day(choice: Choice) -> bool:

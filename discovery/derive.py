@@ -25,7 +25,9 @@ _NO_IDS = {"date", "clock", "url", "ip", "json", "boolean", "decimal"}
 
 def value_of_lines(choices: Sequence[Choice], role: Role) -> None:
     """Where a unit price is the only money, the value is price x quantity."""
-    if role.name not in _PRICED or any(choice.best.target in {"value", "subtotal"} and choice.seen.values for choice in choices):
+    if role.name not in _PRICED or any(
+        choice.best.target in {"value", "subtotal"} and choice.seen.values for choice in choices
+    ):
         return
     prices = [choice for choice in choices if choice.best.target == "unit_price"]
     if not prices:
@@ -53,7 +55,7 @@ def amount_before_total(choices: Sequence[Choice], role: Role) -> None:
 
 
 def names_in_parts(choices: Sequence[Choice]) -> None:
-    """A plain name beside a first name is the last name (`Nom, Prénom`), beside a last name the first (`Nome, Cognome`)."""
+    """A plain name beside a first name is the last (`Nom, Prénom`), beside a last name the first (`Nome, Cognome`)."""
     targets = [choice.best.target for choice in choices]
     for missing, there in (("last_name", "first_name"), ("first_name", "last_name")):
         if there not in targets or missing in targets:
@@ -75,27 +77,39 @@ def first_id(choices: Sequence[Choice], role: Role) -> None:
         seen = choice.seen
         said = set(seen.name.concepts)
         repeats = seen.profile.distinct_seen and seen.distinct_share < 1
-        if said & _KEYS and said <= _KEYS | {UNKNOWN} and not repeats and choice.best.target == NONE and seen.kind not in _NO_IDS:
-            choice.candidates.insert(0, Candidate(wanted, 0.5, 0.5, 0.0, ("the first id of the table", *choice.best.reasons)))
+        if (
+            said & _KEYS
+            and said <= _KEYS | {UNKNOWN}
+            and not repeats
+            and choice.best.target == NONE
+            and seen.kind not in _NO_IDS
+        ):
+            choice.candidates.insert(
+                0, Candidate(wanted, 0.5, 0.5, 0.0, ("the first id of the table", *choice.best.reasons))
+            )
             return
 
 
 def one_transaction(choices: Sequence[Choice], role: Role) -> None:
     """Of several ids of transactions the row's own comes first; a payment keeps its order's, an order its number."""
     wanting = [choice for choice in choices if choice.best.target == "transaction_id"]
-    if len(wanting) < 2:  # noqa: PLR2004
+    if len(wanting) < 2:
         return
     ranked = sorted(wanting, key=lambda choice: (-_nearness(choice, role), choice.seen.profile.position))
     first, *others = ranked
     for choice in others:
         said = set(choice.seen.name.concepts)
-        if choice.seen.name.blank or (role.name == "payment" and said <= {"order", "id", "payment", "charge"}) or (
-            said == {"order", "number"} and set(first.seen.name.concepts) == {"id"}
+        if (
+            choice.seen.name.blank
+            or (role.name == "payment" and said <= {"order", "id", "payment", "charge"})
+            or (said == {"order", "number"} and set(first.seen.name.concepts) == {"id"})
         ):
             choice.best.odds = min(choice.best.odds, first.best.odds - 0.3)
             continue
         choice.struck = [*choice.struck, choice.candidates.pop(0)]
-        choice.candidates.insert(0, Candidate(NONE, _BESIDE, 0.0, 0.0, (f"{first.seen.profile.name} is rather the transaction",)))
+        choice.candidates.insert(
+            0, Candidate(NONE, _BESIDE, 0.0, 0.0, (f"{first.seen.profile.name} is rather the transaction",))
+        )
 
 
 def _nearness(choice: Choice, role: Role) -> float:

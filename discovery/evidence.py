@@ -45,7 +45,7 @@ class Evidence:
     @cached_property
     def kind(self) -> str:  # noqa: PLR0911  a decision table
         """One word for the values: empty, boolean, json, email, url, ip, uuid, hash, date, clock, whole, decimal,
-        token or text."""  # noqa: D205
+        token or text."""
         if not self.values:
             return "empty"
         for kind in ("json", "email", "url", "uuid", "hash", "ip"):
@@ -88,4 +88,8 @@ class Evidence:
     @property
     def long_numbers(self) -> bool:
         """Whole numbers too long to be counts or amounts."""
-        return self.kind == "whole" and bool(self.values) and min(len(value.partition(".")[0]) for value in self.values) >= 9  # noqa: PLR2004, E501
+        return (
+            self.kind == "whole"
+            and bool(self.values)
+            and min(len(value.partition(".")[0]) for value in self.values) >= 9
+        )

@@ -252,8 +252,14 @@ def _blockers(table: _Table, columns: Sequence[ColumnProposal], streams: Mapping
     if not streams:
         found.append(Blocker("unsupported", None, f"a table of {table.role}s feeds no canonical stream"))
     for stream in streams.values():
-        required = ("transaction_id", "timestamp", "value") if stream["into"] == "conversions" else ("source_record_id",)
-        found += [Blocker("missing", name, f"no column gives the {name.replace('_', ' ')}") for name in required if name not in stream["fields"]]  # noqa: E501
+        required = (
+            ("transaction_id", "timestamp", "value") if stream["into"] == "conversions" else ("source_record_id",)
+        )
+        found += [
+            Blocker("missing", name, f"no column gives the {name.replace('_', ' ')}")
+            for name in required
+            if name not in stream["fields"]
+        ]
     for column in columns:
         if column.expression and column.target:
             problem = f"the {column.target} is {column.expression}, which map-conversions cannot compute"

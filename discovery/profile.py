@@ -94,7 +94,9 @@ def summarised(
 ) -> TableProfile:
     """A profile from counts and samples taken elsewhere: (name, type, null fraction, distinct values, samples)."""
     profiles = tuple(
-        ColumnProfile(column, position, kind, nulls, distinct, samples, patterns.shares(samples), patterns.shapes(samples))
+        ColumnProfile(
+            column, position, kind, nulls, distinct, samples, patterns.shares(samples), patterns.shapes(samples)
+        )
         for position, (column, kind, nulls, distinct, samples) in enumerate(columns)
     )
     aligned: dict[str, Sequence[str | None]] = {

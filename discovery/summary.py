@@ -52,7 +52,7 @@ def column_profile(
     tally = Counter(filled)
     examined = list(tally)[:EXAMINED]
     found = patterns.shares(examined)
-    if filled and len(tally) == len(filled) and counts.distinct >= 0.98 * counts.filled:  # noqa: PLR2004  approximate
+    if filled and len(tally) == len(filled) and counts.distinct >= 0.98 * counts.filled:
         found["unique"] = 1.0
     if counts.cards and not found.get("card"):
         found["card_rare"] = counts.cards / max(1, counts.filled)
@@ -74,7 +74,7 @@ def column_profile(
     )
 
 
-def _type(values: Sequence[str], declared: str, found: dict[str, float]) -> str:
+def _type(values: Sequence[str], declared: str, found: dict[str, float]) -> str:  # noqa: PLR0911  one case a line
     """The declared type, or what all the texts are."""
     if declared != "string":
         return declared

@@ -105,7 +105,7 @@ def _order(words: Iterable[str]) -> tuple[str, ...]:
     for word in words:
         known = [language for language, table in tables.items() if word in table]
         if known and "en" not in known:
-            votes.update({language: 1 / len(known) for language in known})  # type: ignore[dict-item]
+            votes.update({language: 1 / len(known) for language in known})
         elif known == ["en"]:
             votes["en"] += 1
     return tuple(sorted(tables, key=lambda language: (-votes[language], language != "en")))
@@ -115,9 +115,11 @@ def _namespace(cut: list[tuple[str, ...]]) -> str | None:
     """A first word that a third of the columns share and nobody knows: a prefix of the system, not of the column."""
     if len(cut) < _JOIN:
         return None
-    first, count = Counter(words[0] for words in cut if len(words) > 1).most_common(1)[0] if any(
-        len(words) > 1 for words in cut
-    ) else ("", 0)
+    first, count = (
+        Counter(words[0] for words in cut if len(words) > 1).most_common(1)[0]
+        if any(len(words) > 1 for words in cut)
+        else ("", 0)
+    )
     known = any(first in table for table in languages().values())
     return first if count * 3 >= len(cut) and not known else None
 
@@ -142,7 +144,7 @@ def _name(text: str, words: tuple[str, ...], order: tuple[str, ...], namespace: 
 
 
 @lru_cache(16384)
-def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[str, ...], bool]:
+def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[str, ...], bool]:  # noqa: PLR0911  one case a line
     """Concepts of a word, and whether it was found as it stands; nothing for unknown words joined."""
     if word in _MARKS:
         return (_MARKS[word],), True
@@ -193,17 +195,17 @@ def _compound(word: str, order: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _piece(piece: str, order: tuple[str, ...], *, last: bool) -> str | None:
-    if len(piece) < 3 and piece not in _SHORT:  # noqa: PLR2004
+    if len(piece) < 3 and piece not in _SHORT:
         return None
     for glue in _GLUE[:1] if last else _GLUE:
         if glue and not piece.endswith(glue):
             continue
         bare = piece[: len(piece) - len(glue)]
-        if len(bare) < 3 and (glue or bare not in _SHORT):  # noqa: PLR2004
+        if len(bare) < 3 and (glue or bare not in _SHORT):
             continue
         for language in order:
             concept = languages()[language].get(bare)
-            if concept and (concept != NOISE or len(bare) > 3):  # noqa: PLR2004
+            if concept and (concept != NOISE or len(bare) > 3):
                 return concept
     return None
 
@@ -214,7 +216,7 @@ def abbreviations() -> dict[str, str]:
     found: dict[str, str] = {}
     for word, concept in languages()["en"].items():
         skeleton = word[:1] + word[1:].translate(_VOWELS)
-        if len(word) > 3 and len(skeleton) > 1:  # noqa: PLR2004
+        if len(word) > 3 and len(skeleton) > 1:
             found.setdefault(skeleton[:_ABBREVIATION], concept)
     return found
 
@@ -223,7 +225,11 @@ def _beginning(word: str) -> str | None:
     """The concept of the English words that begin like this one, if they agree."""
     if len(word) < _PREFIX:
         return None
-    concepts = {concept for known, concept in languages()["en"].items() if known.startswith(word) and len(known) <= len(word) + _ABBREVIATION}
+    concepts = {
+        concept
+        for known, concept in languages()["en"].items()
+        if known.startswith(word) and len(known) <= len(word) + _ABBREVIATION
+    }
     return concepts.pop() if len(concepts) == 1 else None
 
 

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from discovery import patterns
 from discovery.evidence import MOST
+from pipe import money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from discovery.evidence import Evidence
 
-MONEY = frozenset({"value", "subtotal", "tax", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"})
+MONEY = frozenset(
+    {"value", "subtotal", "tax", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"}
+)
 TIMES = frozenset({"timestamp", "updated_at", "birth_date"})
-
-_NO_MINOR = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
-"""Currencies without a minor unit (ISO 4217)."""
 
 _SMALLEST_TYPICAL = 100
 """Median below which whole amounts are rather units than cents."""
@@ -76,7 +77,7 @@ def _script(seen: Evidence, zone: str | None, minor: bool) -> Script:
         return Script(time_format=seen.dates.format, zone=None if seen.dates.has_zone else zone, date_doubt=doubt)
     if not seen.numeric:
         return Script()
-    comma = seen.share("comma") > 0 and seen.share("decimal") == 0 or _comma_money(seen)
+    comma = (seen.share("comma") > 0 and seen.share("decimal") == 0) or _comma_money(seen)
     in_cents = "minor" in seen.name.concepts
     cents = in_cents or (minor and seen.kind == "whole")
     doubt = "whole amounts: taken for minor units (cents); they could be major ones" if cents and not in_cents else None
@@ -86,7 +87,7 @@ def _script(seen: Evidence, zone: str | None, minor: bool) -> Script:
 def _comma_money(seen: Evidence) -> bool:
     """Amounts with a sign of currency and a comma before the last two digits."""
     values = [value.strip("$€£ -+()kr") for value in seen.values]
-    return any(len(value) > 3 and value[-3] == "," and value[-2:].isdigit() for value in values)  # noqa: PLR2004
+    return any(len(value) > 3 and value[-3] == "," and value[-2:].isdigit() for value in values)
 
 
 def _clock(seen: Evidence) -> str:
@@ -104,18 +105,26 @@ def _zone(seen: Evidence) -> str | None:
 
 def _minor(columns: Sequence[Evidence]) -> bool:
     """Every column of money is whole, typically above a hundred, and the currency has a minor unit."""
-    money = [
+    amounts = [
         column
         for column in columns
-        if column.numeric and {"amount", "price", "value", "total", "tax", "subtotal"} & set(column.name.concepts)
+        if column.numeric
+        and {"amount", "price", "value", "total", "tax", "subtotal"} & set(column.name.concepts)
         and not {"rate", "percent", "count", "quantity", "item", "order", "weight"} & set(column.name.concepts)
     ]
-    if not money or any(column.kind == "decimal" or column.share("integer") < 1 for column in money):
+    if not amounts or any(column.kind == "decimal" or column.share("integer") < 1 for column in amounts):
         return False
-    currencies = {value.upper() for column in columns if column.share("currency") >= MOST for value in column.values}
-    if currencies and currencies <= _NO_MINOR:
+    known = patterns.lists()["currency"]
+    currencies = {
+        value.upper()
+        for column in columns
+        if column.share("currency") >= MOST
+        for value in column.values
+        if value.lower() in known
+    }
+    if currencies and not any(map(money.exponent, currencies)):
         return False
-    numbers = sorted(abs(number) for column in money for number in column.numbers if number)
+    numbers = sorted(abs(number) for column in amounts for number in column.numbers if number)
     return bool(numbers) and numbers[len(numbers) // 2] >= _SMALLEST_TYPICAL
 
 
