@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from discovery.rules import NONE
 from discovery.words import VOCABULARY, loader
 
 if TYPE_CHECKING:
@@ -70,6 +71,6 @@ def _nearest(knots: Sequence[float], said: float) -> int:
 
 
 def confidence(candidate: Candidate, table: Calibration) -> float:
-    """Probability that a reviewer accepts the candidate; what values alone suggest is taken as it is."""
+    """Probability that a reviewer accepts the candidate; guesses by values, and `none`, are taken as they are."""
     said = 1 / (1 + math.exp(-candidate.odds))
-    return table(said) if candidate.by_name else said
+    return table(said) if candidate.by_name and candidate.target != NONE else said

@@ -42,6 +42,9 @@ _EQUALS = 0.25
 _EXACT_TIME = 0.4
 """Log-odds that a date with a time of day has before one without."""
 
+BESIDE = 1.0
+"""Log-odds that a column feeds nothing once the field it suits best is another column's."""
+
 _ROUNDS = 40
 
 
@@ -70,7 +73,11 @@ def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> boo
     ranked = sorted(wanting, key=lambda choice: (-_strength(choice, target, totals), choice.seen.profile.position))
     winner, *losers = ranked
     welcome = _partner(winner, losers) if target == "timestamp" else None
-    lost = [loser for loser in losers if loser is not welcome and not _twin(winner, loser, target)]
+    lost = [
+        loser
+        for loser in losers
+        if loser is not welcome and not _twin(winner, loser, target) and not _stands_in(winner, loser)
+    ]
     for loser in lost:
         _strike(loser, target, winner)
     if welcome and _is_clock(welcome):
@@ -81,6 +88,13 @@ def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> boo
     if lost:
         winner.best.reasons = (*winner.best.reasons, f"chosen over {names}")
     return bool(lost)
+
+
+def _stands_in(winner: Choice, loser: Choice) -> bool:
+    """An authorized amount stands in where the settled one is not known yet."""
+    if "settlement" not in winner.seen.name.concepts or "authorization" not in loser.seen.name.concepts:
+        return False
+    return bool(winner.seen.profile.null_fraction)
 
 
 def _twin(winner: Choice, loser: Choice, target: str) -> bool:
@@ -122,6 +136,7 @@ def _strike(loser: Choice, target: str, winner: Choice) -> None:
     loser.candidates = [item for item in loser.candidates if item.target != target]
     loser.lost = f"{winner.seen.profile.name} is rather the {target.replace('_', ' ')}"
     loser.struck = [*loser.struck, *lost]
-    if not any(item.target == NONE for item in loser.candidates):
-        raise AssertionError
+    for item in loser.candidates:
+        if item.target == NONE:
+            item.odds = max(item.odds, BESIDE)
     loser.candidates.sort(key=lambda item: -item.odds)

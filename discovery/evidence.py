@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from discovery.dates import DateFormat, date_format, is_clock
+from discovery.dates import is_clock
 from discovery.numbers import as_number
 
 if TYPE_CHECKING:
+    from discovery.dates import DateFormat
     from discovery.table import ColumnProfile
     from discovery.words import Name
 
@@ -35,12 +36,10 @@ class Evidence:
         """Share of the values with that pattern."""
         return self.profile.patterns.get(pattern, 0.0)
 
-    @cached_property
+    @property
     def dates(self) -> DateFormat | None:
         """The format, if the values are times."""
-        if self.profile.type in {"boolean", "json"}:
-            return None
-        return date_format(self.values)
+        return self.profile.dates
 
     @cached_property
     def kind(self) -> str:  # noqa: PLR0911  a decision table

@@ -105,6 +105,8 @@ def _conversions(table: _Table) -> Mapping:
             rule = _time(table)
         else:
             rule = _rule(table.by_target.get(target, ()), money=target in _MONEY)
+        if target == "currency" and rule is None and (value := table.first("value")) and value.currency:
+            rule = {"constant": value.currency}
         if rule is not None:
             fields[_NAMES.get(target, target)] = rule
     if table.role == "lead" and "value" not in fields:

@@ -39,6 +39,7 @@ def propose(
     columns = [Evidence(column, name, rows) for column, name in zip(profile.columns, names, strict=True)]
     role = roles.decide(columns, profile.name)
     choices = match.candidates(columns, role)
+    derive.by_arithmetic(choices, profile.relations)
     compete.settle(choices, profile.relations)
     derive.value_of_lines(choices, role)
     derive.amount_before_total(choices, role)
@@ -80,6 +81,7 @@ def _column(
         number_format=script.number_format,
         time_format=script.time_format,
         zone=script.zone,
+        currency=script.currency,
         doubt=script.doubt_about(target),
         alarm=alarm,
     )

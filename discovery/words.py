@@ -82,14 +82,15 @@ def languages() -> dict[str, dict[str, str]]:
 
 def read(names: Sequence[str]) -> tuple[Name, ...]:
     """The names of one table's columns, read in the table's language."""
-    cut = [_cut(name) for name in names]
-    order = _order(word for words in cut for word in words)
-    repeated = _namespace(cut)
-    return tuple(_name(text, words, order, repeated) for text, words in zip(names, cut, strict=True))
+    parts = [cut(name) for name in names]
+    order = _order(word for words in parts for word in words)
+    repeated = _namespace(parts)
+    return tuple(_name(text, words, order, repeated) for text, words in zip(names, parts, strict=True))
 
 
 @lru_cache(4096)
-def _cut(name: str) -> tuple[str, ...]:
+def cut(name: str) -> tuple[str, ...]:
+    """The words of a name, in lower case."""
     words = tuple(word.lower() for word in _WORDS.findall(name[:128]))
     return ("no", *words[1:]) if words[:2] == ("#", "of") else words
 
@@ -214,9 +215,10 @@ def _piece(piece: str, order: tuple[str, ...], *, last: bool) -> str | None:
 def abbreviations() -> dict[str, str]:
     """Consonants of an English word (its first letter kept, five at most) -> concept; the first word wins."""
     found: dict[str, str] = {}
-    for word, concept in languages()["en"].items():
+    words = languages()["en"]
+    for word, concept in words.items():
         skeleton = word[:1] + word[1:].translate(_VOWELS)
-        if len(word) > 3 and len(skeleton) > 1:
+        if len(word) > 3 and len(skeleton) > 1 and not (word.endswith("s") and word[:-1] in words):
             found.setdefault(skeleton[:_ABBREVIATION], concept)
     return found
 

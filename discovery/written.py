@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from discovery import patterns
+from discovery import patterns, words
 from discovery.evidence import MOST
 from pipe import money
 
@@ -46,6 +46,15 @@ _ZONES = {
 """Zones by the names exports give them."""
 
 
+_CURRENCY_WORDS = {
+    **dict.fromkeys(("dollar", "dollars", "usd", "cents"), "USD"),
+    **dict.fromkeys(("euro", "euros", "eur"), "EUR"),
+    **dict.fromkeys(("gbp", "pence"), "GBP"),
+}
+_SIGNS = {"R$": "BRL", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
+"""Signs of one currency; the dollar sign is of many."""
+
+
 @dataclass(frozen=True)
 class Script:
     """How one column is written."""
@@ -54,6 +63,7 @@ class Script:
     number_format: str | None = None
     time_format: str | None = None
     zone: str | None = None
+    currency: str | None = None
     date_doubt: str | None = None
     unit_doubt: str | None = None
 
@@ -81,7 +91,16 @@ def _script(seen: Evidence, zone: str | None, minor: bool) -> Script:
     in_cents = "minor" in seen.name.concepts
     cents = in_cents or (minor and seen.kind == "whole")
     doubt = "whole amounts: taken for minor units (cents); they could be major ones" if cents and not in_cents else None
-    return Script("minor" if cents else "major", "comma" if comma else "point", unit_doubt=doubt)
+    return Script(
+        "minor" if cents else "major", "comma" if comma else "point", currency=_currency(seen), unit_doubt=doubt
+    )
+
+
+def _currency(seen: Evidence) -> str | None:
+    """The currency that the name or the signs of the values say."""
+    said = next((code for word, code in _CURRENCY_WORDS.items() if word in words.cut(seen.name.text)), None)
+    signs = {code for sign, code in _SIGNS.items() for value in seen.values if sign in value}
+    return said or (signs.pop() if len(signs) == 1 else None)
 
 
 def _comma_money(seen: Evidence) -> bool:
