@@ -12,9 +12,25 @@ if TYPE_CHECKING:
     from discovery.match import Candidate, Choice
     from discovery.table import Relation
 
-SINGLE = ("value", "timestamp", "user_id", "location_id", "location_name", "quantity", "subtotal", "status", "unit_price",
-          "refund_amount", "shipping_amount", "loyalty_id", "product_name", "full_name", "updated_at",
-          "device_id", "birth_date")  # fmt: skip
+SINGLE = (
+    "value",
+    "timestamp",
+    "user_id",
+    "location_id",
+    "location_name",
+    "quantity",
+    "subtotal",
+    "status",
+    "unit_price",
+    "refund_amount",
+    "shipping_amount",
+    "loyalty_id",
+    "product_name",
+    "full_name",
+    "updated_at",
+    "device_id",
+    "birth_date",
+)
 """Fields that one column feeds; the others may have several (billing and shipping telephone, product id and SKU)."""
 
 _NULLS = 1.6
@@ -26,6 +42,9 @@ _EQUALS = 0.25
 _EXACT_TIME = 0.4
 """Log-odds that a date with a time of day has before one without."""
 
+BESIDE = 1.0
+"""Log-odds that a column feeds nothing once the field it suits best is another column's."""
+
 _ROUNDS = 40
 
 
@@ -33,7 +52,7 @@ def settle(choices: Sequence[Choice], relations: Sequence[Relation] = ()) -> Non
     """Give each single field to one column; the candidates of the losers are struck out."""
     totals = {relation.result for relation in relations if relation.kind == "sum" and relation.plus}
     for _ in range(_ROUNDS):
-        if not any([_one_winner(choices, target, totals) for target in SINGLE]):
+        if not sum(_one_winner(choices, target, totals) for target in SINGLE):
             return
 
 
@@ -49,12 +68,16 @@ def _strength(choice: Choice, target: str, totals: set[str]) -> float:
 def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> bool:
     """Whether some column lost the field."""
     wanting = [choice for choice in choices if choice.best.target == target]
-    if len(wanting) < 2:  # noqa: PLR2004
+    if len(wanting) < 2:
         return False
     ranked = sorted(wanting, key=lambda choice: (-_strength(choice, target, totals), choice.seen.profile.position))
     winner, *losers = ranked
     welcome = _partner(winner, losers) if target == "timestamp" else None
-    lost = [loser for loser in losers if loser is not welcome and not _twin(winner, loser, target)]
+    lost = [
+        loser
+        for loser in losers
+        if loser is not welcome and not _twin(winner, loser, target) and not _stands_in(winner, loser)
+    ]
     for loser in lost:
         _strike(loser, target, winner)
     if welcome and _is_clock(welcome):
@@ -65,6 +88,13 @@ def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> boo
     if lost:
         winner.best.reasons = (*winner.best.reasons, f"chosen over {names}")
     return bool(lost)
+
+
+def _stands_in(winner: Choice, loser: Choice) -> bool:
+    """An authorized amount stands in where the settled one is not known yet."""
+    if "settlement" not in winner.seen.name.concepts or "authorization" not in loser.seen.name.concepts:
+        return False
+    return bool(winner.seen.profile.null_fraction)
 
 
 def _twin(winner: Choice, loser: Choice, target: str) -> bool:
@@ -94,7 +124,9 @@ def _below(clock: Choice, day: Choice, target: str) -> None:
 def _is_clock(choice: Choice) -> bool:
     seen = choice.seen
     said = set(seen.name.concepts)
-    return seen.kind == "clock" or (seen.kind in {"whole", "empty"} and "time" in said and not said & {"date", "datetime", "day"})
+    return seen.kind == "clock" or (
+        seen.kind in {"whole", "empty"} and "time" in said and not said & {"date", "datetime", "day"}
+    )
 
 
 def _is_day(choice: Choice) -> bool:
@@ -109,6 +141,7 @@ def _strike(loser: Choice, target: str, winner: Choice) -> None:
     loser.candidates = [item for item in loser.candidates if item.target != target]
     loser.lost = f"{winner.seen.profile.name} is rather the {target.replace('_', ' ')}"
     loser.struck = [*loser.struck, *lost]
-    if not any(item.target == NONE for item in loser.candidates):
-        raise AssertionError
+    for item in loser.candidates:
+        if item.target == NONE:
+            item.odds = max(item.odds, BESIDE)
     loser.candidates.sort(key=lambda item: -item.odds)

@@ -39,13 +39,49 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _RFC = re.compile(r"(?:[A-Z][a-z]{2}, ?)?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? (?:[+-]\d{4}|[A-Z]{3})")
-_TIME_TAILS = ("", " %H:%M:%S", " %H:%M", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %H:%M", ", %I:%M %p",
-               ", %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M%p", " %H.%M", " %H.%M.%S")
+_TIME_TAILS = (
+    "",
+    " %H:%M:%S",
+    " %H:%M",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+    ", %H:%M:%S",
+    ", %H:%M",
+    ", %I:%M %p",
+    ", %I:%M:%S %p",
+    "T%H:%M:%S",
+    " %H:%M:%S.%f",
+    " %I:%M%p",
+    " %H.%M",
+    " %H.%M.%S",
+)
 _DAYS = (
-    "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d",
-    "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%y/%m/%d",
-    "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d/%b/%Y", "%a %b %d %Y",
-    "%A, %B %d, %Y", "%a, %d %b %Y", "%Y%m%d", "%d%b%Y", "%Y-%b-%d",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+    "%d-%m-%y",
+    "%y/%m/%d",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d %Y",
+    "%d/%b/%Y",
+    "%a %b %d %Y",
+    "%A, %B %d, %Y",
+    "%a, %d %b %Y",
+    "%Y%m%d",
+    "%d%b%Y",
+    "%Y-%b-%d",
 )
 _SWAPPED = {"%m/%d/": "%d/%m/", "%d/%m/": "%m/%d/", "%d-%m-": "%m-%d-", "%m-%d-": "%d-%m-", "%d.%m.": "%m.%d."}
 _NAMED = {
@@ -54,11 +90,15 @@ _NAMED = {
 }
 """Names of the preset language -> the patterns they stand for."""
 
+_EPOCHS = (946_684_800, 2_208_988_800)
+"""Seconds since 1970 of the years 2000 to 2039: other numbers of ten digits are rather ids."""
+
 _SCALES = (("epoch_s", 10, 1), ("epoch_ms", 13, 1_000), ("epoch_us", 16, 1_000_000))
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:\s?[AP]\.?M\.?)?", re.IGNORECASE)
 _EMPTY = re.compile(r"0*|0000-00-00.*|[-0/.]*")
 _LIKE_A_DAY = re.compile(
-    r".*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d[ /-]?[A-Z][a-z]{2}|[A-Z][a-z]{2,8}\.? \d{1,2}|\d-?[A-Z]{3}-?\d|^\d{8}[ T]\d\d)"
+    r".*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d[ /-]?[A-Z][a-z]{2}|[A-Z][a-z]{2,8}\.? \d{1,2}"
+    r"|\d-?[A-Z]{3}-?\d|^\d{8}[ T]\d\d)"
 )
 """What every pattern below has in it; most texts have not, and are done with."""
 _LONGEST = 40
@@ -90,7 +130,7 @@ def _iso(real: list[str]) -> DateFormat | None:
 
 
 def _is_day(year: str | int, month: str | int, day: str | int) -> bool:
-    return int(year) in _YEARS and 1 <= int(month) <= 12 and 1 <= int(day) <= 31  # noqa: PLR2004
+    return int(year) in _YEARS and 1 <= int(month) <= 12 and 1 <= int(day) <= 31
 
 
 def _digits(real: list[str]) -> DateFormat | None:
@@ -101,7 +141,7 @@ def _digits(real: list[str]) -> DateFormat | None:
         return bare.isdigit() and len(bare) in {8, 14} and _is_day(bare[:4], bare[4:6], bare[6:8])
 
     share = _share(real, test)
-    return DateFormat("yyyymmdd", share, len(real[0]) > 8) if share >= _SHARE else None  # noqa: PLR2004
+    return DateFormat("yyyymmdd", share, len(real[0]) > 8) if share >= _SHARE else None
 
 
 def _epoch(real: list[str]) -> DateFormat | None:
@@ -109,7 +149,7 @@ def _epoch(real: list[str]) -> DateFormat | None:
 
         def test(text: str, digits: int = digits, scale: int = scale) -> bool:
             whole = text.partition(".")[0]
-            return whole.isdigit() and len(whole) == digits and 946_684_800 <= int(whole) / scale < 2_208_988_800
+            return whole.isdigit() and len(whole) == digits and _EPOCHS[0] <= int(whole) / scale < _EPOCHS[1]
 
         share = _share(real, test)
         if share >= _SHARE:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from discovery.dates import DateFormat, date_format, is_clock
+from discovery.dates import is_clock
 from discovery.numbers import as_number
 
 if TYPE_CHECKING:
+    from discovery.dates import DateFormat
     from discovery.table import ColumnProfile
     from discovery.words import Name
 
@@ -35,17 +36,15 @@ class Evidence:
         """Share of the values with that pattern."""
         return self.profile.patterns.get(pattern, 0.0)
 
-    @cached_property
+    @property
     def dates(self) -> DateFormat | None:
         """The format, if the values are times."""
-        if self.profile.type in {"boolean", "json"}:
-            return None
-        return date_format(self.values)
+        return self.profile.dates
 
     @cached_property
     def kind(self) -> str:  # noqa: PLR0911  a decision table
         """One word for the values: empty, boolean, json, email, url, ip, uuid, hash, date, clock, whole, decimal,
-        token or text."""  # noqa: D205
+        token or text."""
         if not self.values:
             return "empty"
         for kind in ("json", "email", "url", "uuid", "hash", "ip"):
@@ -88,4 +87,8 @@ class Evidence:
     @property
     def long_numbers(self) -> bool:
         """Whole numbers too long to be counts or amounts."""
-        return self.kind == "whole" and bool(self.values) and min(len(value.partition(".")[0]) for value in self.values) >= 9  # noqa: PLR2004, E501
+        return (
+            self.kind == "whole"
+            and bool(self.values)
+            and min(len(value.partition(".")[0]) for value in self.values) >= 9
+        )

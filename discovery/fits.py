@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from discovery.evidence import MOST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from discovery.evidence import Evidence
 
 Fit = tuple[float, str]
@@ -25,13 +26,14 @@ def fit(target: str, seen: Evidence) -> Fit:
     """How the values of a column suit a field; a hashed column is judged by its name alone."""
     if seen.kind == "empty":
         return (-0.1, "no values to check")
-    if seen.share("card") >= MOST and target not in {"none"}:
+    if seen.share("card") >= MOST and target != "none":
         return (IMPOSSIBLE, "its values are payment card numbers")
     if seen.kind == "json":
         return (IMPOSSIBLE, "its values are JSON")
     if seen.kind == "boolean" and target != "none":
         return (IMPOSSIBLE, "its values are yes or no")
-    return _FITS.get(target, lambda _: _NOTHING)(seen)
+    judge = _FITS.get(target)
+    return judge(seen) if judge else _NOTHING
 
 
 def _money(seen: Evidence) -> Fit:
@@ -65,7 +67,7 @@ def _time(seen: Evidence) -> Fit:
 
 
 def _email(seen: Evidence) -> Fit:
-    if seen.share("email") >= 0.5:  # noqa: PLR2004
+    if seen.share("email") >= 0.5:
         return (2.0, "its values are e-mail addresses")
     if seen.kind in {"hash", "token"} or seen.share("hash"):
         return (0.0, "its values are hashed")
@@ -73,14 +75,18 @@ def _email(seen: Evidence) -> Fit:
 
 
 def _phone(seen: Evidence) -> Fit:
-    if seen.share("phone") >= 0.5:  # noqa: PLR2004
+    if seen.share("phone") >= 0.5:
         return (1.2, "its values are telephone numbers")
-    if seen.kind in {"hash"}:
+    if seen.kind == "hash":
         return (0.0, "its values are hashed")
     if seen.kind in {"whole", "decimal"}:
         return (0.0, "its values are digits")
-    digits = sum(sum(letter.isdigit() for letter in value) >= 6 for value in seen.values)  # noqa: PLR2004
-    return (0.5, "its values have the digits of telephone numbers") if digits else (_AGAINST, "its values are no telephone numbers")
+    digits = sum(sum(letter.isdigit() for letter in value) >= 6 for value in seen.values)
+    return (
+        (0.5, "its values have the digits of telephone numbers")
+        if digits
+        else (_AGAINST, "its values are no telephone numbers")
+    )
 
 
 def _person(seen: Evidence) -> Fit:
@@ -112,11 +118,7 @@ def _id(seen: Evidence) -> Fit:
 
 
 def _scientific(seen: Evidence) -> bool:
-    return all(len(value.partition(".")[0]) >= 9 for value in seen.values)  # noqa: PLR2004
-
-
-def _product_id(seen: Evidence) -> Fit:
-    return _id(seen)
+    return all(len(value.partition(".")[0]) >= 9 for value in seen.values)
 
 
 def _currency(seen: Evidence) -> Fit:
@@ -130,7 +132,7 @@ def _currency(seen: Evidence) -> Fit:
 def _status(seen: Evidence) -> Fit:
     if seen.kind in {"date", "clock", "url", "ip", "email", "decimal"}:
         return (IMPOSSIBLE, "its values are no statuses")
-    if seen.share("status") >= 0.5:  # noqa: PLR2004
+    if seen.share("status") >= 0.5:
         return (1.2, "its values are statuses")
     if seen.share("us_state") >= MOST:
         return (-2.5, "its values are states of a country")
@@ -142,7 +144,7 @@ def _status(seen: Evidence) -> Fit:
 def _channel(seen: Evidence) -> Fit:
     if seen.kind in {"date", "clock", "email", "ip", "decimal", "url"}:
         return (_AGAINST, "its values are no channels")
-    if seen.share("channel") >= 0.5:  # noqa: PLR2004
+    if seen.share("channel") >= 0.5:
         return (1.2, "its values are channels")
     if seen.share("method") >= MOST or seen.share("currency") == 1:
         return (_AGAINST, "its values are means of payment")
@@ -156,11 +158,15 @@ def _tag(seen: Evidence) -> Fit:
 
 
 def _click(seen: Evidence) -> Fit:
-    return (_AGAINST, "its values are no click ids") if seen.kind in {"date", "clock", "decimal", "email", "url"} else _NOTHING
+    return (
+        (_AGAINST, "its values are no click ids")
+        if seen.kind in {"date", "clock", "decimal", "email", "url"}
+        else _NOTHING
+    )
 
 
 def _postal(seen: Evidence) -> Fit:
-    if seen.share("postal") >= 0.5:  # noqa: PLR2004
+    if seen.share("postal") >= 0.5:
         return (0.9, "its values are postal codes")
     if seen.kind in {"date", "clock", "email", "ip", "url", "decimal"}:
         return (_AGAINST, "its values are no postal codes")
@@ -175,7 +181,8 @@ def _fingerprint(seen: Evidence) -> Fit:
 
 _FITS: dict[str, Callable[[Evidence], Fit]] = {
     **dict.fromkeys(
-        ("value", "subtotal", "tax", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"), _money
+        ("value", "subtotal", "tax", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"),
+        _money,
     ),
     "quantity": _quantity,
     **dict.fromkeys(("timestamp", "updated_at", "birth_date"), _time),
@@ -183,7 +190,8 @@ _FITS: dict[str, Callable[[Evidence], Fit]] = {
     "phone": _phone,
     **dict.fromkeys(("first_name", "last_name", "full_name"), _person),
     **dict.fromkeys(
-        ("product_name", "product_category", "location_name", "company_name", "street", "city", "region", "country"), _text
+        ("product_name", "product_category", "location_name", "company_name", "street", "city", "region", "country"),
+        _text,
     ),
     **dict.fromkeys(
         ("transaction_id", "user_id", "location_id", "loyalty_id", "device_id", "cookie_id", "product_id"), _id

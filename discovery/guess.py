@@ -50,7 +50,7 @@ def by_values(columns: Sequence[Evidence], role: str) -> list[Guesses]:
     return found
 
 
-def _alone(seen: Evidence, role: str) -> Guesses:
+def _alone(seen: Evidence, role: str) -> Guesses:  # noqa: PLR0911  one case a line
     if seen.kind in _NOTHING_KINDS:
         return {"none": (_NOTHING_KINDS[seen.kind], f"its values are {seen.kind}")}
     for pattern, target, score, why in _CERTAIN:
@@ -58,12 +58,14 @@ def _alone(seen: Evidence, role: str) -> Guesses:
             return {target: (score, why)}
     if seen.dates and (not seen.dates.weak or seen.name.blank):
         sure = 0.7 if role not in {"customer", "product", "location"} else 0.3
-        return {"timestamp": (sure - 0.3 * (seen.profile.null_fraction or 0), f"its values are times ({seen.dates.format})")}
+        return {
+            "timestamp": (sure - 0.3 * (seen.profile.null_fraction or 0), f"its values are times ({seen.dates.format})")
+        }
     if seen.kind == "clock":
         return {"timestamp": (0.65, "its values are times of day")}
     if seen.share("person") >= MOST and seen.share("first_name") == 0 and seen.name.blank:
         return {"full_name": (0.6, "its values look like names of people")}
-    if seen.share("first_name") >= 0.6:  # noqa: PLR2004
+    if seen.share("first_name") >= 0.6:
         return {"first_name": (0.75, "its values are first names")}
     return {}
 
@@ -76,37 +78,45 @@ def _ids(columns: Sequence[Evidence], blank: list[int], found: list[Guesses]) ->
         seen = columns[index]
         if found[index] or not _like_id(seen):
             continue
-        missing = (seen.profile.null_fraction or 0) > 0.05  # noqa: PLR2004
+        missing = (seen.profile.null_fraction or 0) > 0.05
         distinct = seen.profile.distinct_seen or 0
         if missing:
             found[index] = {"user_id": (0.7, "its values are ids, some rows have none")}
         elif not taken:
             found[index] = {"transaction_id": (0.75, "the first column of ids, never empty")}
             taken = True
-        elif any(other and abs(other - distinct) <= 0.05 * distinct for other in texts) and seen.distinct_share < 1:  # noqa: PLR2004
+        elif any(other and abs(other - distinct) <= 0.05 * distinct for other in texts) and seen.distinct_share < 1:
             found[index] = {"product_id": (0.7, "ids as many as there are texts in another column")}
         elif seen.share("prefixed") >= MOST and seen.kind == "token":
-            found[index] = {"product_id": (0.5, "its values are codes"), "transaction_id": (0.4, "its values are codes")}
+            found[index] = {
+                "product_id": (0.5, "its values are codes"),
+                "transaction_id": (0.4, "its values are codes"),
+            }
         else:
-            found[index] = {"transaction_id": (0.45, "its values are ids"), "none": (0.5, "one of several columns of ids")}
+            found[index] = {
+                "transaction_id": (0.45, "its values are ids"),
+                "none": (0.5, "one of several columns of ids"),
+            }
 
 
 def _like_id(seen: Evidence) -> bool:
     if seen.share("last4") >= MOST and (seen.profile.distinct_seen or 0) > 1 and seen.kind == "whole":
         sizes = [len(value) for value in seen.values]
-        return min(sizes) == max(sizes) and seen.distinct_share > 0.9  # noqa: PLR2004
+        return min(sizes) == max(sizes) and seen.distinct_share > 0.9
     if seen.kind in {"token", "uuid"} or seen.share("prefixed") >= MOST:
         return True
     if seen.kind != "whole" or not seen.numbers or _round(seen):
         return False
-    return min(map(abs, seen.numbers)) >= 1000 and len({len(str(int(number))) for number in seen.numbers}) <= 2 and (  # noqa: PLR2004
-        seen.share("decimal") == 0 or seen.share("whole") == 1
+    return (
+        min(map(abs, seen.numbers)) >= 1000
+        and len({len(str(int(number))) for number in seen.numbers}) <= 2
+        and (seen.share("decimal") == 0 or seen.share("whole") == 1)
     )
 
 
 def _round(seen: Evidence) -> bool:
     """Most of its numbers end in zero, as amounts without decimals do."""
-    return len(seen.numbers) > 1 and sum(number % 10 == 0 for number in seen.numbers) >= 0.6 * len(seen.numbers)  # noqa: PLR2004
+    return len(seen.numbers) > 1 and sum(number % 10 == 0 for number in seen.numbers) >= 0.6 * len(seen.numbers)
 
 
 def _amounts(columns: Sequence[Evidence], blank: list[int], found: list[Guesses]) -> None:
@@ -115,30 +125,44 @@ def _amounts(columns: Sequence[Evidence], blank: list[int], found: list[Guesses]
     money = [index for index in amounts if columns[index].kind == "decimal" and columns[index].share("whole") < 1]
     whole = [index for index in amounts if index not in money]
     means = {index: sum(map(abs, columns[index].numbers)) / len(columns[index].numbers) for index in amounts}
-    counts = [index for index in whole if means[index] < 50 and columns[index].profile.distinct_seen]  # noqa: PLR2004
+    counts = [index for index in whole if means[index] < 50 and columns[index].profile.distinct_seen]
     for index in counts:
-        if means[index] and not (columns[index].share("zero") >= 0.5):  # noqa: PLR2004
+        if means[index] and not (columns[index].share("zero") >= 0.5):
             found[index] = {"quantity": (0.6, "its values are small whole numbers")}
     if not money:
         money = [index for index in whole if index not in counts]
     largest = max((means[index] for index in money), default=0)
-    top = [index for index in money if largest and means[index] >= 0.9 * largest]  # noqa: PLR2004
+    top = [index for index in money if largest and means[index] >= 0.9 * largest]
     for place, index in enumerate(top):
         last = place == len(top) - 1
-        found[index] = {"value": (0.7, "the largest of its amounts")} if last else {"subtotal": (0.6, "an amount as large as the value, before it")}
+        found[index] = (
+            {"value": (0.7, "the largest of its amounts")}
+            if last
+            else {"subtotal": (0.6, "an amount as large as the value, before it")}
+        )
     for index in [*money, *whole]:
         if found[index]:
             continue
         share = means[index] / largest if largest else 0
         if not means[index]:
-            found[index] = {"discount": (0.35, "an amount that is always zero"), "none": (0.5, "an amount that is always zero")}
-        elif 0.02 <= share <= 0.28:  # noqa: PLR2004
+            found[index] = {
+                "discount": (0.35, "an amount that is always zero"),
+                "none": (0.5, "an amount that is always zero"),
+            }
+        elif 0.02 <= share <= 0.28:
             found[index] = {"tax": (0.6, "a small part of the value")}
 
 
 def _texts(columns: Sequence[Evidence], blank: list[int], found: list[Guesses]) -> None:
     """The texts of most different values are product names."""
-    texts = [index for index in blank if not found[index] and columns[index].kind == "text" and (columns[index].profile.distinct_seen or 0) > 1 and (columns[index].profile.null_fraction or 0) < 0.5]  # noqa: E501, PLR2004
+    texts = [
+        index
+        for index in blank
+        if not found[index]
+        and columns[index].kind == "text"
+        and (columns[index].profile.distinct_seen or 0) > 1
+        and (columns[index].profile.null_fraction or 0) < 0.5
+    ]
     if not texts:
         return
     best = max(texts, key=lambda index: columns[index].distinct_share - 2 * _commas(columns[index]))

@@ -105,6 +105,8 @@ def _conversions(table: _Table) -> Mapping:
             rule = _time(table)
         else:
             rule = _rule(table.by_target.get(target, ()), money=target in _MONEY)
+        if target == "currency" and rule is None and (value := table.first("value")) and value.currency:
+            rule = {"constant": value.currency}
         if rule is not None:
             fields[_NAMES.get(target, target)] = rule
     if table.role == "lead" and "value" not in fields:
@@ -252,8 +254,14 @@ def _blockers(table: _Table, columns: Sequence[ColumnProposal], streams: Mapping
     if not streams:
         found.append(Blocker("unsupported", None, f"a table of {table.role}s feeds no canonical stream"))
     for stream in streams.values():
-        required = ("transaction_id", "timestamp", "value") if stream["into"] == "conversions" else ("source_record_id",)
-        found += [Blocker("missing", name, f"no column gives the {name.replace('_', ' ')}") for name in required if name not in stream["fields"]]  # noqa: E501
+        required = (
+            ("transaction_id", "timestamp", "value") if stream["into"] == "conversions" else ("source_record_id",)
+        )
+        found += [
+            Blocker("missing", name, f"no column gives the {name.replace('_', ' ')}")
+            for name in required
+            if name not in stream["fields"]
+        ]
     for column in columns:
         if column.expression and column.target:
             problem = f"the {column.target} is {column.expression}, which map-conversions cannot compute"

@@ -23,7 +23,8 @@ _WHOLE = re.compile(r"[+-]?\d+\.0+")
 _DECIMAL = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)?\.\d+(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:[. '\u00a0]\d{3})+),\d{1,4}")
 _MONEY = re.compile(
-    r"[(-]?\s*(?:[$€£¥₹]|(?:USD|EUR|GBP|CAD|AUD|CHF|R\$|kr)\s?)\s*-?[\d.,' ]+\)?|-?[\d.,' ]+\s?(?:[$€£¥₹]|kr|USD|EUR|GBP)"
+    r"[(-]?\s*(?:[$€£¥₹]|(?:USD|EUR|GBP|CAD|AUD|CHF|R\$|kr)\s?)\s*-?[\d.,' ]+\)?"
+    r"|-?[\d.,' ]+\s?(?:[$€£¥₹]|kr|USD|EUR|GBP)"
 )
 _PHONE = re.compile(r"\+\d[\d\s().-]{6,17}\d|\(\d{2,4}\)[\s\d.-]{6,12}|\d{2,4}[-. ]\d{3,4}[-. ]\d{3,5}|1?[2-9]\d{9}")
 _PLUS_PHONE = re.compile(r"\+\d[\d\s().-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}")
@@ -31,15 +32,26 @@ _CARD = re.compile(r"\d(?:[ -]?\d){12,18}")
 _LAST4 = re.compile(r"\d{4}")
 _TOKEN = re.compile(r"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
 _PREFIXED = re.compile(r"\d{3,}[A-Za-z]{1,2}|[A-Za-z]{1,6}[-_#]?\d{2,}[A-Za-z]?|#\d+|[A-Z0-9]+(?:-[A-Z0-9]+)+")
-_POSTAL = re.compile(r"\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} ?[A-Z]{2}|\d{5}-\d{3}")
-_PERSON = re.compile(r"[A-ZÀ-Þ][a-zß-ÿ'’-]+(?: [A-ZÀ-Þ]\.?)?(?: (?:van|de|da|von|di|la|del))? [A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+")
+_POSTAL = re.compile(
+    r"\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} ?[A-Z]{2}|\d{5}-\d{3}"
+)
+_PERSON = re.compile(
+    r"[A-ZÀ-Þ][a-zß-ÿ'\u2019-]+(?: [A-ZÀ-Þ]\.?)?(?: (?:van|de|da|von|di|la|del))? [A-ZÀ-Þ][A-Za-zÀ-ÿ'\u2019-]+"
+)
 _GCLID = re.compile(r"(?:Cj0K|CjwK|EAIaIQ|CKj|CJ|COX|CI)[A-Za-z0-9_-]{20,}(?:wcB|BwE|cB|E)?")
-_CLICK = {"fbclid": re.compile(r"(?:IwAR|IwZX|fb\.\d\.|PAZX)[A-Za-z0-9_.-]{15,}"), "ttclid": re.compile(r"E\.C\.P\.[\w.-]{10,}"),
-          "msclkid": re.compile(r"[0-9a-f]{32}")}
+_CLICK = {
+    "fbclid": re.compile(r"(?:IwAR|IwZX|fb\.\d\.|PAZX)[A-Za-z0-9_.-]{15,}"),
+    "ttclid": re.compile(r"E\.C\.P\.[\w.-]{10,}"),
+    "msclkid": re.compile(r"[0-9a-f]{32}"),
+}
 _COOKIE = re.compile(r"GA1\.\d\.\d+\.\d+|\d{8,10}\.\d{10}")
 _BOOLEANS = {"true", "false", "t", "f", "yes", "no", "y", "n", "ja", "nein", "oui", "non"}
 _SHAPES = str.maketrans(
-    {**dict.fromkeys("0123456789", "#"), **{chr(code): "a" for code in range(97, 123)}, **{chr(code): "A" for code in range(65, 91)}}
+    {
+        **dict.fromkeys("0123456789", "#"),
+        **{chr(code): "a" for code in range(97, 123)},
+        **{chr(code): "A" for code in range(65, 91)},
+    }
 )
 
 
@@ -60,7 +72,7 @@ def luhn(text: str) -> bool:
 
 
 def is_card_number(text: str) -> bool:
-    """13 to 19 digits of a card issuer's range (2 to 6, ISO/IEC 7812) with a right check digit, and no id that counts."""
+    """Digits as a card scheme has them (first digit 2 to 6, its lengths) with a right check digit."""
     if not _CARD.fullmatch(text):
         return False
     digits = re.sub(r"\D", "", text)
@@ -72,12 +84,16 @@ def _length_fits(digits: str) -> bool:
     if digits[0] == "4":
         return len(digits) in {13, 16, 19}
     if digits[:2] in {"34", "37"}:
-        return len(digits) == 15  # noqa: PLR2004
+        return len(digits) == 15
     if digits[:2] in {"36", "38", "30"}:
         return len(digits) in {14, 16, 19}
-    if digits[:2] in {"51", "52", "53", "54", "55"} or 2221 <= int(digits[:4]) <= 2720:  # noqa: PLR2004
-        return len(digits) == 16  # noqa: PLR2004
-    return digits[0] in "56" and digits[:2] in {"50", "56", "57", "58", "60", "62", "63", "64", "65", "67"} and len(digits) >= 16  # noqa: PLR2004, E501
+    if digits[:2] in {"51", "52", "53", "54", "55"} or 2221 <= int(digits[:4]) <= 2720:
+        return len(digits) == 16
+    return (
+        digits[0] in "56"
+        and digits[:2] in {"50", "56", "57", "58", "60", "62", "63", "64", "65", "67"}
+        and len(digits) >= 16
+    )
 
 
 def _is_json(text: str) -> bool:
@@ -86,12 +102,12 @@ def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except ValueError:
-        return len(text) >= 100  # noqa: PLR2004  cut samples still begin like it
+        return len(text) >= 100
     return True
 
 
 def _is_ip(text: str) -> bool:
-    return _IP.fullmatch(text) is not None and all(int(part) < 256 for part in text.split(".") if part.isdigit())  # noqa: PLR2004
+    return _IP.fullmatch(text) is not None and all(int(part) < 256 for part in text.split(".") if part.isdigit())
 
 
 def _listed(name: str) -> Callable[[str], bool]:
@@ -132,9 +148,22 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     "negative": lambda text: text.startswith(("-", "(")) and any(letter.isdigit() for letter in text),
     "words": lambda text: " " in text.strip() and any(letter.isalpha() for letter in text),
     "letters": lambda text: any(letter.isalpha() for letter in text),
-    **{name: _listed(name) for name in (
-        "currency", "country", "status", "fulfilment", "channel", "medium", "source", "card_brand", "method", "first_name", "us_state",
-    )},
+    **{
+        name: _listed(name)
+        for name in (
+            "currency",
+            "country",
+            "status",
+            "fulfilment",
+            "channel",
+            "medium",
+            "source",
+            "card_brand",
+            "method",
+            "first_name",
+            "us_state",
+        )
+    },
 }
 """Name -> test of one value."""
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from discovery import patterns, relations, scan
+from discovery import dates, patterns, relations, scan
 from discovery.streams import StreamProfiler, profile_singer
 from discovery.table import ColumnProfile, Relation, TableProfile
 from pipe import columnar
@@ -94,7 +94,17 @@ def summarised(
 ) -> TableProfile:
     """A profile from counts and samples taken elsewhere: (name, type, null fraction, distinct values, samples)."""
     profiles = tuple(
-        ColumnProfile(column, position, kind, nulls, distinct, samples, patterns.shares(samples), patterns.shapes(samples))
+        ColumnProfile(
+            column,
+            position,
+            kind,
+            nulls,
+            distinct,
+            samples,
+            patterns.shares(samples),
+            patterns.shapes(samples),
+            dates=dates.date_format(samples) if kind not in {"boolean", "json"} else None,
+        )
         for position, (column, kind, nulls, distinct, samples) in enumerate(columns)
     )
     aligned: dict[str, Sequence[str | None]] = {

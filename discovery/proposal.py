@@ -29,6 +29,8 @@ class ColumnProposal:
     """Format of times in the preset language."""
     zone: str | None = None
     """IANA zone of times without offset, where the table shows it."""
+    currency: str | None = None
+    """ISO 4217 code that the amounts or their name show (`dollar_value`, `61,80 €`)."""
     doubt: str | None = None
     """What a person must settle about it: day or month first, cents or whole units."""
     alarm: str | None = None

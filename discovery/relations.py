@@ -1,4 +1,4 @@
-"""Arithmetic among the columns of a table: which is the sum of others, which the product of two, which two are equal."""
+"""Arithmetic among the columns of a table: sums, products, and columns that are equal."""
 
 from __future__ import annotations
 
@@ -43,10 +43,12 @@ def _numbers(columns: Mapping[str, Sequence[str | None]]) -> dict[str, Any]:
     found = {}
     for name, values in columns.items():
         parsed = [as_number(value) if value else 0.0 for value in values[:_ROWS]]
-        if any(number is None for number in parsed) or sum(not value for value in values[:_ROWS]) > _MISSING * len(parsed):
+        if any(number is None for number in parsed) or sum(not value for value in values[:_ROWS]) > _MISSING * len(
+            parsed
+        ):
             continue
         array = np.array(parsed, dtype=float)
-        if len(np.unique(array)) > 1 and np.abs(array).max() < 1e9:  # noqa: PLR2004  longer numbers are ids
+        if len(np.unique(array)) > 1 and np.abs(array).max() < 1e9:
             found[name] = array
     return found
 
@@ -80,12 +82,13 @@ def _sums(names: Sequence[str], numbers: Mapping[str, Any], rows: int) -> list[R
     found = []
     for result in names:
         parts = [name for name in names if name != result]
-        if len(parts) < 2:  # noqa: PLR2004
+        if len(parts) < 2:
             continue
         if rows >= 2 * len(parts):
             matrix = np.column_stack([numbers[name] for name in parts])
-            weights = np.round(np.linalg.lstsq(matrix, numbers[result], rcond=None)[0])
-            chosen = {name: int(weight) for name, weight in zip(parts, weights, strict=True) if weight}
+            solved: Any = np.linalg.lstsq(matrix, numbers[result], rcond=None)[0]
+            weights = [round(float(weight)) for weight in solved]
+            chosen = {name: weight for name, weight in zip(parts, weights, strict=True) if weight}
             tries = [chosen] if 1 < len(chosen) <= _PARTS + 1 and set(chosen.values()) <= {1, -1} else []
         else:
             tries = [{first: 1, second: sign} for first, second in permutations(parts, 2) for sign in (1, -1)]

@@ -62,7 +62,11 @@ def decide(columns: Sequence[Evidence], table: str = "") -> Role:
     scores: dict[str, float] = {}
     reasons: dict[str, list[tuple[float, str]]] = {}
     for role, features in _features().items():
-        held = [(weight, text) for weight, text, condition in features if all(any(map(part.hold, said)) for part in condition)]
+        held = [
+            (weight, text)
+            for weight, text, condition in features
+            if all(any(map(part.hold, said)) for part in condition)
+        ]
         scores[role] = sum(weight for weight, _ in held)
         reasons[role] = sorted(held, reverse=True)
     if any(column.profile.patterns.get("card_brand", 0) == 1 for column in columns):
@@ -73,7 +77,11 @@ def decide(columns: Sequence[Evidence], table: str = "") -> Role:
         return Role(_by_values(columns), 0.3, ("its names say nothing; judged by its values",))
     total = sum(math.exp(_SHARPNESS * score) for score in scores.values())
     words = [text for weight, text in reasons[best] if weight > 0][:3]
-    return Role(best, math.exp(_SHARPNESS * scores[best]) / total, tuple(f"it has a column for {_plain(text)}" for text in words))
+    return Role(
+        best,
+        math.exp(_SHARPNESS * scores[best]) / total,
+        tuple(f"it has a column for {_plain(text)}" for text in words),
+    )
 
 
 def _add_name(scores: dict[str, float], table: str) -> None:
@@ -88,16 +96,23 @@ def _add_name(scores: dict[str, float], table: str) -> None:
 def _by_values(columns: Sequence[Evidence]) -> str:
     """A table without a telling name: lines have quantities or products, customers have no amounts."""
     kinds = [column.kind for column in columns]
-    if "decimal" not in kinds and any(kind in {"email"} for kind in kinds):
+    if "decimal" not in kinds and "email" in kinds:
         return "customer"
     small = any(
-        column.kind == "whole" and column.numbers and max(map(abs, column.numbers)) <= 1000  # noqa: PLR2004
-        and 1 < (column.profile.distinct_seen or 0) and column.distinct_share < 0.5  # noqa: PLR2004
+        column.kind == "whole"
+        and column.numbers
+        and max(map(abs, column.numbers)) <= 1000
+        and (column.profile.distinct_seen or 0) > 1
+        and column.distinct_share < 0.5
         for column in columns
     )
     return "line" if small and "decimal" in kinds else ORDER
 
 
 def _plain(text: str) -> str:
-    words = [word.replace("@", "").replace("|", " or ").replace("thing", "product") for word in text.split() if word[0] not in "-~"]
+    words = [
+        word.replace("@", "").replace("|", " or ").replace("thing", "product")
+        for word in text.split()
+        if word[0] not in "-~"
+    ]
     return " and ".join(words)

@@ -72,7 +72,7 @@ def terms(words: Iterable[str]) -> Terms:
         elif mark == "~":
             free |= meant
         else:
-            required.append(meant)
+            required.append(frozenset(meant))
     explained = free.union(*required)
     for group in required:  # a concept that a term asks for may stand beside one of its group that is barred
         forbidden -= group if len(group) == 1 else set()
@@ -89,7 +89,9 @@ def _concepts(text: str) -> set[str]:
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule of the file."""
-    return tuple(_rule(target, line) for target, lines in loader(VOCABULARY / "rules.yml")["targets"].items() for line in lines)
+    return tuple(
+        _rule(target, line) for target, lines in loader(VOCABULARY / "rules.yml")["targets"].items() for line in lines
+    )
 
 
 def _rule(target: str, line: str) -> Rule:
@@ -103,7 +105,9 @@ def _rule(target: str, line: str) -> Rule:
         else:
             plain.append(word)
     only = ONLY in plain
-    return Rule(target, int(score) / 100, terms(word for word in plain if word != ONLY), roles["in"], roles["not"], only)
+    return Rule(
+        target, int(score) / 100, terms(word for word in plain if word != ONLY), roles["in"], roles["not"], only
+    )
 
 
 def by_name(concepts: tuple[str, ...], role: str, *, exact: bool) -> dict[str, float]:
@@ -113,7 +117,7 @@ def by_name(concepts: tuple[str, ...], role: str, *, exact: bool) -> dict[str, f
     if not said - {UNKNOWN}:
         return found
     for rule in rules():
-        if rule.roles and role not in rule.roles or role in rule.barred or not rule.terms.hold(said):
+        if (rule.roles and role not in rule.roles) or role in rule.barred or not rule.terms.hold(said):
             continue
         left = said - rule.terms.explained
         if rule.only and left:

@@ -31,14 +31,19 @@ _TYPES = {
 
 def table(connection: duckdb.DuckDBPyConnection, relation: str, name: str) -> TableProfile:
     """The profile of a FROM item."""
-    described = [(str(row[0]), str(row[1])) for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]  # noqa: S608, E501
+    shown = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608  names are quoted
+    described = [(str(row[0]), str(row[1])) for row in shown]
     rows, counts = _counts(connection, relation, described)
     sample = _sample(connection, relation, described, rows)
     columns = tuple(
         column_profile(column, position, sample[position], counts[position], _type(kind))
         for position, (column, kind) in enumerate(described)
     )
-    numeric = {column.name: sample[column.position] for column in columns if column.type in {"integer", "number"} or column.patterns.get("money")}
+    numeric = {
+        column.name: sample[column.position]
+        for column in columns
+        if column.type in {"integer", "number"} or column.patterns.get("money")
+    }
     return TableProfile(name, rows, columns, relations.find(numeric))
 
 
@@ -58,7 +63,7 @@ def _counts(
     wanted = ["count(*)"]
     for name, kind in described:
         column = quoted(name)
-        plain = _type(kind) not in {"json"}
+        plain = _type(kind) != "json"
         text = _type(kind) == "string"
         filled = f"nullif({column}, '')" if kind == "VARCHAR" else column
         wanted += [
@@ -87,10 +92,12 @@ def _sample(
     connection: duckdb.DuckDBPyConnection, relation: str, described: list[tuple[str, str]], rows: int
 ) -> list[list[str | None]]:
     texts = ", ".join(
-        f"to_json({quoted(name)})::VARCHAR" if _type(kind) == "json" else f"{quoted(name)}::VARCHAR" for name, kind in described
+        f"to_json({quoted(name)})::VARCHAR" if _type(kind) == "json" else f"{quoted(name)}::VARCHAR"
+        for name, kind in described
     )
     half = SAMPLE_ROWS // 2
-    first = connection.execute(f"SELECT {texts} FROM {relation} LIMIT {SAMPLE_ROWS if rows <= SAMPLE_ROWS else half}").fetchall()  # noqa: S608, E501
+    head = SAMPLE_ROWS if rows <= SAMPLE_ROWS else half
+    first = connection.execute(f"SELECT {texts} FROM {relation} LIMIT {head}").fetchall()  # noqa: S608
     if rows > SAMPLE_ROWS:
         spread = f"SELECT * FROM {relation} USING SAMPLE reservoir({half} ROWS) REPEATABLE ({_SEED})"  # noqa: S608
         first += connection.execute(f"SELECT {texts} FROM ({spread})").fetchall()  # noqa: S608

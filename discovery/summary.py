@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from discovery import patterns
-from discovery.dates import date_format, is_clock
+from discovery.dates import DateFormat, date_format, is_clock
 from discovery.numbers import as_number
 from discovery.table import SAMPLE_LENGTH, SAMPLES, ColumnProfile
 
@@ -52,11 +52,12 @@ def column_profile(
     tally = Counter(filled)
     examined = list(tally)[:EXAMINED]
     found = patterns.shares(examined)
-    if filled and len(tally) == len(filled) and counts.distinct >= 0.98 * counts.filled:  # noqa: PLR2004  approximate
+    if filled and len(tally) == len(filled) and counts.distinct >= 0.98 * counts.filled:
         found["unique"] = 1.0
     if counts.cards and not found.get("card"):
         found["card_rare"] = counts.cards / max(1, counts.filled)
-    kind = _type(examined, declared, found) if examined else "unknown"
+    dates = date_format(examined) if declared not in {"boolean", "json"} else None
+    kind = _type(examined, declared, found, dates) if examined else "unknown"
     return ColumnProfile(
         name=name,
         position=position,
@@ -67,6 +68,7 @@ def column_profile(
         patterns=found,
         shapes=patterns.shapes(examined),
         frequent=tuple(tally.most_common()) if len(tally) <= _ENUMERATION else (),
+        dates=dates,
         minimum=counts.minimum,
         maximum=counts.maximum,
         lengths=(min(map(len, filled)), max(map(len, filled))) if filled else None,
@@ -74,7 +76,7 @@ def column_profile(
     )
 
 
-def _type(values: Sequence[str], declared: str, found: dict[str, float]) -> str:
+def _type(values: Sequence[str], declared: str, found: dict[str, float], dates: DateFormat | None) -> str:  # noqa: PLR0911  one case a line
     """The declared type, or what all the texts are."""
     if declared != "string":
         return declared
@@ -82,7 +84,6 @@ def _type(values: Sequence[str], declared: str, found: dict[str, float]) -> str:
         return "json"
     if {value.lower() for value in values} <= _TRUTH:
         return "boolean"
-    dates = date_format(values)
     if dates and not dates.weak:
         return "timestamp" if dates.has_time else "date"
     if all(map(is_clock, values)):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from discovery.dates import DateFormat
+
 TYPES = ("string", "integer", "number", "boolean", "date", "timestamp", "time", "json", "unknown")
 """Types a column can have; `unknown` is a column without a single value."""
 
@@ -36,6 +38,8 @@ class ColumnProfile:
     """The most frequent character shapes (`Aa+`, `#+.##`) with their share, most frequent first."""
     frequent: tuple[tuple[str, int], ...] = ()
     """Value and count in the sample, most frequent first, for a column of at most 20 distinct values."""
+    dates: DateFormat | None = None
+    """How its times are written, if its values are times."""
     minimum: str | None = None
     maximum: str | None = None
     """Least and greatest value, as text; numbers and times in their own order."""

@@ -82,14 +82,15 @@ def languages() -> dict[str, dict[str, str]]:
 
 def read(names: Sequence[str]) -> tuple[Name, ...]:
     """The names of one table's columns, read in the table's language."""
-    cut = [_cut(name) for name in names]
-    order = _order(word for words in cut for word in words)
-    repeated = _namespace(cut)
-    return tuple(_name(text, words, order, repeated) for text, words in zip(names, cut, strict=True))
+    parts = [cut(name) for name in names]
+    order = _order(word for words in parts for word in words)
+    repeated = _namespace(parts)
+    return tuple(_name(text, words, order, repeated) for text, words in zip(names, parts, strict=True))
 
 
 @lru_cache(4096)
-def _cut(name: str) -> tuple[str, ...]:
+def cut(name: str) -> tuple[str, ...]:
+    """The words of a name, in lower case."""
     words = tuple(word.lower() for word in _WORDS.findall(name[:128]))
     return ("no", *words[1:]) if words[:2] == ("#", "of") else words
 
@@ -105,7 +106,7 @@ def _order(words: Iterable[str]) -> tuple[str, ...]:
     for word in words:
         known = [language for language, table in tables.items() if word in table]
         if known and "en" not in known:
-            votes.update({language: 1 / len(known) for language in known})  # type: ignore[dict-item]
+            votes.update({language: 1 / len(known) for language in known})
         elif known == ["en"]:
             votes["en"] += 1
     return tuple(sorted(tables, key=lambda language: (-votes[language], language != "en")))
@@ -115,9 +116,11 @@ def _namespace(cut: list[tuple[str, ...]]) -> str | None:
     """A first word that a third of the columns share and nobody knows: a prefix of the system, not of the column."""
     if len(cut) < _JOIN:
         return None
-    first, count = Counter(words[0] for words in cut if len(words) > 1).most_common(1)[0] if any(
-        len(words) > 1 for words in cut
-    ) else ("", 0)
+    first, count = (
+        Counter(words[0] for words in cut if len(words) > 1).most_common(1)[0]
+        if any(len(words) > 1 for words in cut)
+        else ("", 0)
+    )
     known = any(first in table for table in languages().values())
     return first if count * 3 >= len(cut) and not known else None
 
@@ -142,7 +145,7 @@ def _name(text: str, words: tuple[str, ...], order: tuple[str, ...], namespace: 
 
 
 @lru_cache(16384)
-def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[str, ...], bool]:
+def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[str, ...], bool]:  # noqa: PLR0911  one case a line
     """Concepts of a word, and whether it was found as it stands; nothing for unknown words joined."""
     if word in _MARKS:
         return (_MARKS[word],), True
@@ -193,17 +196,17 @@ def _compound(word: str, order: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _piece(piece: str, order: tuple[str, ...], *, last: bool) -> str | None:
-    if len(piece) < 3 and piece not in _SHORT:  # noqa: PLR2004
+    if len(piece) < 3 and piece not in _SHORT:
         return None
     for glue in _GLUE[:1] if last else _GLUE:
         if glue and not piece.endswith(glue):
             continue
         bare = piece[: len(piece) - len(glue)]
-        if len(bare) < 3 and (glue or bare not in _SHORT):  # noqa: PLR2004
+        if len(bare) < 3 and (glue or bare not in _SHORT):
             continue
         for language in order:
             concept = languages()[language].get(bare)
-            if concept and (concept != NOISE or len(bare) > 3):  # noqa: PLR2004
+            if concept and (concept != NOISE or len(bare) > 3):
                 return concept
     return None
 
@@ -212,9 +215,10 @@ def _piece(piece: str, order: tuple[str, ...], *, last: bool) -> str | None:
 def abbreviations() -> dict[str, str]:
     """Consonants of an English word (its first letter kept, five at most) -> concept; the first word wins."""
     found: dict[str, str] = {}
-    for word, concept in languages()["en"].items():
+    words = languages()["en"]
+    for word, concept in words.items():
         skeleton = word[:1] + word[1:].translate(_VOWELS)
-        if len(word) > 3 and len(skeleton) > 1:  # noqa: PLR2004
+        if len(word) > 3 and len(skeleton) > 1 and not (word.endswith("s") and word[:-1] in words):
             found.setdefault(skeleton[:_ABBREVIATION], concept)
     return found
 
@@ -223,7 +227,11 @@ def _beginning(word: str) -> str | None:
     """The concept of the English words that begin like this one, if they agree."""
     if len(word) < _PREFIX:
         return None
-    concepts = {concept for known, concept in languages()["en"].items() if known.startswith(word) and len(known) <= len(word) + _ABBREVIATION}
+    concepts = {
+        concept
+        for known, concept in languages()["en"].items()
+        if known.startswith(word) and len(known) <= len(word) + _ABBREVIATION
+    }
     return concepts.pop() if len(concepts) == 1 else None
 
 

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from discovery import patterns, words
 from discovery.evidence import MOST
+from pipe import money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from discovery.evidence import Evidence
 
-MONEY = frozenset({"value", "subtotal", "tax", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"})
+MONEY = frozenset(
+    {"value", "subtotal", "tax", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"}
+)
 TIMES = frozenset({"timestamp", "updated_at", "birth_date"})
-
-_NO_MINOR = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
-"""Currencies without a minor unit (ISO 4217)."""
 
 _SMALLEST_TYPICAL = 100
 """Median below which whole amounts are rather units than cents."""
@@ -45,6 +46,15 @@ _ZONES = {
 """Zones by the names exports give them."""
 
 
+_CURRENCY_WORDS = {
+    **dict.fromkeys(("dollar", "dollars", "usd", "cents"), "USD"),
+    **dict.fromkeys(("euro", "euros", "eur"), "EUR"),
+    **dict.fromkeys(("gbp", "pence"), "GBP"),
+}
+_SIGNS = {"R$": "BRL", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
+"""Signs of one currency; the dollar sign is of many."""
+
+
 @dataclass(frozen=True)
 class Script:
     """How one column is written."""
@@ -53,6 +63,7 @@ class Script:
     number_format: str | None = None
     time_format: str | None = None
     zone: str | None = None
+    currency: str | None = None
     date_doubt: str | None = None
     unit_doubt: str | None = None
 
@@ -76,17 +87,26 @@ def _script(seen: Evidence, zone: str | None, minor: bool) -> Script:
         return Script(time_format=seen.dates.format, zone=None if seen.dates.has_zone else zone, date_doubt=doubt)
     if not seen.numeric:
         return Script()
-    comma = seen.share("comma") > 0 and seen.share("decimal") == 0 or _comma_money(seen)
+    comma = (seen.share("comma") > 0 and seen.share("decimal") == 0) or _comma_money(seen)
     in_cents = "minor" in seen.name.concepts
     cents = in_cents or (minor and seen.kind == "whole")
     doubt = "whole amounts: taken for minor units (cents); they could be major ones" if cents and not in_cents else None
-    return Script("minor" if cents else "major", "comma" if comma else "point", unit_doubt=doubt)
+    return Script(
+        "minor" if cents else "major", "comma" if comma else "point", currency=_currency(seen), unit_doubt=doubt
+    )
+
+
+def _currency(seen: Evidence) -> str | None:
+    """The currency that the name or the signs of the values say."""
+    said = next((code for word, code in _CURRENCY_WORDS.items() if word in words.cut(seen.name.text)), None)
+    signs = {code for sign, code in _SIGNS.items() for value in seen.values if sign in value}
+    return said or (signs.pop() if len(signs) == 1 else None)
 
 
 def _comma_money(seen: Evidence) -> bool:
     """Amounts with a sign of currency and a comma before the last two digits."""
     values = [value.strip("$€£ -+()kr") for value in seen.values]
-    return any(len(value) > 3 and value[-3] == "," and value[-2:].isdigit() for value in values)  # noqa: PLR2004
+    return any(len(value) > 3 and value[-3] == "," and value[-2:].isdigit() for value in values)
 
 
 def _clock(seen: Evidence) -> str:
@@ -104,18 +124,26 @@ def _zone(seen: Evidence) -> str | None:
 
 def _minor(columns: Sequence[Evidence]) -> bool:
     """Every column of money is whole, typically above a hundred, and the currency has a minor unit."""
-    money = [
+    amounts = [
         column
         for column in columns
-        if column.numeric and {"amount", "price", "value", "total", "tax", "subtotal"} & set(column.name.concepts)
+        if column.numeric
+        and {"amount", "price", "value", "total", "tax", "subtotal"} & set(column.name.concepts)
         and not {"rate", "percent", "count", "quantity", "item", "order", "weight"} & set(column.name.concepts)
     ]
-    if not money or any(column.kind == "decimal" or column.share("integer") < 1 for column in money):
+    if not amounts or any(column.kind == "decimal" or column.share("integer") < 1 for column in amounts):
         return False
-    currencies = {value.upper() for column in columns if column.share("currency") >= MOST for value in column.values}
-    if currencies and currencies <= _NO_MINOR:
+    known = patterns.lists()["currency"]
+    currencies = {
+        value.upper()
+        for column in columns
+        if column.share("currency") >= MOST
+        for value in column.values
+        if value.lower() in known
+    }
+    if currencies and not any(map(money.exponent, currencies)):
         return False
-    numbers = sorted(abs(number) for column in money for number in column.numbers if number)
+    numbers = sorted(abs(number) for column in amounts for number in column.numbers if number)
     return bool(numbers) and numbers[len(numbers) // 2] >= _SMALLEST_TYPICAL
 
 

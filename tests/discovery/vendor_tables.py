@@ -31,11 +31,13 @@ def rows() -> list[dict[str, Any]]:
 def _row(table: str, language: str, line: str, position: int) -> dict[str, Any]:
     match = _LINE.fullmatch(line)
     assert match, line
-    gold, *also = (None if label in {"-", "-*"} else label for label in re.split(r"\s*/|\s+", match["labels"].strip()) if label)
+    gold, *also = (
+        None if label in {"-", "-*"} else label for label in re.split(r"\s*/|\s+", match["labels"].strip()) if label
+    )
     samples = [value.strip() for value in (match["values"] or "").split(";") if value.strip()]
     return {
         "table": table,
-        "vendor": table.split("_")[0],
+        "vendor": table.split("_", maxsplit=1)[0],
         "variant": "abbrev" if language == "abbrev" else "original",
         "lang": "en" if language == "abbrev" else language,
         "position": position,
