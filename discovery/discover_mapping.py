@@ -6,6 +6,7 @@ Memory is bounded by the sample. STATE is printed once the files are written, as
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -16,7 +17,8 @@ import msgspec
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.target_base import Target
 
-from discovery import files, markdown
+from discovery import files, markdown, model
+from discovery.model import ModelSettings
 from discovery.profile import StreamProfiler
 from discovery.propose import propose
 from discovery.review import Review, settled, stream_review
@@ -28,12 +30,13 @@ from pipe.settings import StrictSettings
 from transforms import drift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import FrameType
 
     from discovery.decisions import Decided, Rules
 
 STAGE = "discover-mapping"
+_SHOW = "show_request"
 _DEPTH = 4
 """Levels of nested objects that are looked into."""
 _decode_record = msgspec.json.Decoder(dict[str, Any]).decode
@@ -72,7 +75,8 @@ class DiscoverMapping(StrictSettings, Target):
         self._counts: Counter[str] = Counter()
         self._position = 0
         self._state: bytes | None = None
-        if not {"out", "review", "html"} & set(self.config):
+        self.model = self._model()
+        if not {"out", "review", "html"} & set(self.config) and not self.config.get(_SHOW):
             raise ConfigurationError(
                 "it is not said where anything goes", remedy="Set review, or out, or html: --review review.md"
             )
@@ -114,6 +118,9 @@ class DiscoverMapping(StrictSettings, Target):
                 "no record came, so there is nothing to discover",
                 remedy="Read from the beginning: without state, or with meltano run --full-refresh",
             )
+        if self.config.get(_SHOW):
+            self._show_requests()
+            return
         self._write()
         for name, stream in self.streams.items():
             metrics.counter("record_count", stream.rows, stage=STAGE, stream=name)
@@ -162,14 +169,20 @@ class DiscoverMapping(StrictSettings, Target):
             self._write_mapping(review, out)
         self.logger.info("%s", markdown.summary(review))
 
-    def _review(self, before: Any) -> Review:
-        streams = []
+    def _review(self, before: Mapping[str, Decided]) -> Review:
+        streams, notes = [], []
+        if "model" in self.config and not self.model:
+            notes.append(f"No model was asked: {model.KEY_VARIABLE} is not set.")
         for name, stream in self.streams.items():
             known: Decided | None = before.get(name)
             profile = stream.profiler.profile()
             proposal = propose(profile, decisions=settled(known))
-            streams.append(stream_review(profile, proposal, stream.kinds, known))
-        return Review(self.config["tenant"], self.config["connector"], tuple(streams))
+            doubts: Mapping[str, str] = {}
+            if self.model:
+                proposal, doubts, note = model.assist(profile, proposal, self.model)
+                notes += [note] if note else []
+            streams.append(stream_review(profile, proposal, stream.kinds, known, doubts))
+        return Review(self.config["tenant"], self.config["connector"], tuple(streams), tuple(notes))
 
     def _write_mapping(self, review: Review, out: Path) -> None:
         from discovery.assemble import missing
@@ -190,6 +203,23 @@ class DiscoverMapping(StrictSettings, Target):
         else:
             self.logger.warning("no mapping is written: no stream is complete without a person; see the review")
 
+    def _model(self) -> ModelSettings | None:
+        """The model to ask; none unless one is named, and there is a key (or nothing is sent)."""
+        if "model" not in self.config or not (os.environ.get(model.KEY_VARIABLE) or self.config.get(_SHOW)):
+            return None
+        return ModelSettings(
+            str(self.config["model"]), float(self.config["model_timeout"]), int(self.config["model_budget"])
+        )
+
+    def _show_requests(self) -> None:
+        """Print what would be sent to the model, byte for byte, and send nothing."""
+        if self.model is None:
+            raise ConfigurationError("no model is named, so nothing would be sent", remedy="Set model, or --model ID")
+        for stream in self.streams.values():
+            profile = stream.profiler.profile()
+            for request in model.requests(profile, propose(profile), self.model):
+                self._writer.write(msgspec.json.encode(request) + b"\n")
+
     def _path(self, name: str) -> Path | None:
         given = self.config.get(name)
         return Path(given) if given else None
@@ -207,6 +237,15 @@ class DiscoverMapping(StrictSettings, Target):
         for name in ("out", "review", "html"):
             result.params.append(click.Option([f"--{name}"], metavar="FILE", help=f"As the setting {name}."))
         result.params.append(click.Option(["--connector"], help="As the setting connector."))
+        result.params.append(click.Option(["--model"], metavar="ID", help="As the setting model."))
+        result.params.append(
+            click.Option(["--no-model"], is_flag=True, help="Ask no model, whatever the settings say.")
+        )
+        result.params.append(
+            click.Option(
+                ["--show-request"], is_flag=True, help="Print what a model would be sent; send and write nothing."
+            )
+        )
         result.params.append(click.Option(["--sample"], type=click.IntRange(min=1), help="As the setting sample."))
         return result
 
@@ -214,8 +253,12 @@ class DiscoverMapping(StrictSettings, Target):
     def invoke(cls, *, config: Any = None, file_input: Any = None, **options: Any) -> None:
         """Run it; options win over the config."""
         standard = {name: options.pop(name) for name in ("about", "about_format") if name in options}
-        given = {name: value for name, value in options.items() if value is not None}
-        merged = dataclasses.replace(config, config=config.config | given)
+        without_model = options.pop("no_model", False)
+        given = {name: value for name, value in options.items() if value is not None and value is not False}
+        settings = config.config | given
+        if without_model:
+            settings.pop("model", None)
+        merged = dataclasses.replace(config, config=settings)
         super().invoke(config=merged, file_input=file_input, **standard)
 
     # The SDK's message hooks are not used: its reader is replaced by ours.

@@ -105,7 +105,11 @@ class Review:
 
 
 def stream_review(
-    profile: TableProfile, given: Proposal, kinds: Mapping[str, str], before: Decided | None = None
+    profile: TableProfile,
+    given: Proposal,
+    kinds: Mapping[str, str],
+    before: Decided | None = None,
+    doubts: Mapping[str, str] | None = None,
 ) -> StreamReview:
     """The review of one stream.
 
@@ -114,11 +118,13 @@ def stream_review(
         given: what is proposed for it.
         kinds: kind of each column, by the stream's SCHEMA.
         before: what was decided when the stream was reviewed last.
+        doubts: columns that need a look although they seem sure, each with a reason.
     """
     before = before or Decided()
-    doubted = {name for blocker in given.blockers if blocker.kind != "missing" for name in blocker.columns}
+    doubted = {name: "" for blocker in given.blockers if blocker.kind != "missing" for name in blocker.columns}
+    doubted |= doubts or {}
     rows = [
-        _row(column, profile.column(column.column), kinds, before, doubted=column.column in doubted)
+        _row(column, profile.column(column.column), kinds, before, doubted.get(column.column))
         for column in given.columns
     ]
     rows = _ranked(rows)
@@ -155,16 +161,16 @@ def _hints(rest: Rules, proposed: Rules) -> list[tuple[str, str]]:
 
 
 def _row(
-    column: ColumnProposal, seen: ColumnProfile, kinds: Mapping[str, str], before: Decided, *, doubted: bool
+    column: ColumnProposal, seen: ColumnProfile, kinds: Mapping[str, str], before: Decided, doubt: str | None
 ) -> Row:
     kind = kinds.get(Path.of(column.column).steps[0], drift.ANY_KIND)
     if column.column.startswith(_OF_THE_TAP):
         return Row(Decision(column.column, None, kind), ACCEPT, 1.0, "the tap adds it", state=HIDDEN)
     row = Row(
         decision=Decision(column.column, column.target, kind, options=_options(column)),
-        action=_action(column, doubted=doubted),
+        action=_action(column, doubted=doubt is not None),
         confidence=column.confidence,
-        reason="; ".join(column.reasons[:2]),
+        reason="; ".join(filter(None, [doubt, *column.reasons[:2]])),
         samples=tuple(mask(sample) for sample in seen.samples[:_SAMPLES]),
         null_fraction=seen.null_fraction,
         distinct=seen.distinct_seen,

@@ -45,4 +45,32 @@ SETTINGS = th.PropertiesList(
         title="Sample",
         description="Records of each stream that are looked at",
     ),
+    th.Property(
+        "model",
+        th.StringType(min_length=1),
+        title="Model",
+        description="Id of the Anthropic model that is asked about columns discovery is unsure of; by default none is. "
+        "The key is read from ANTHROPIC_API_KEY. What leaves: names of columns and shapes, never values",
+    ),
+    th.Property(
+        "show_request",
+        th.BooleanType,
+        default=False,
+        title="Show requests",
+        description="Print what the model would be sent, one request a line; send nothing and write nothing",
+    ),
+    th.Property(
+        "model_timeout",
+        th.NumberType(minimum=1),
+        default=60,
+        title="Model timeout",
+        description="Seconds a request to the model may take",
+    ),
+    th.Property(
+        "model_budget",
+        th.IntegerType(minimum=1),
+        default=50_000,
+        title="Model budget",
+        description="Tokens that a request to the model may have; a larger one is not sent",
+    ),
 ).to_dict()

@@ -14,7 +14,6 @@ from pipe.errors import EXIT_FAILED, KIND_BY_EXIT_CODE
 from plugins.project import suggestion
 
 COMMANDS = {
-    "discover": ("plugins.discover_command:command", "Propose a mapping for tables nobody has mapped yet."),
     "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
     "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
     "discover": ("plugins.discover:command", "Propose how a source becomes conversions, with a review to approve."),
