@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 STAGE = "discover-mapping"
 _SHOW = "show_request"
+_OPTIONS = {"out": "FILE", "review": "FILE", "html": "FILE", "connector": "NAME", "model": "ID"}
+_FLAGS = {
+    "no-model": "Ask no model, whatever the settings say.",
+    "show-request": "Print what the model would be sent; send nothing and write nothing.",
+}
 _DEPTH = 4
 """Levels of nested objects that are looked into."""
 _decode_record = msgspec.json.Decoder(dict[str, Any]).decode
@@ -234,18 +239,10 @@ class DiscoverMapping(StrictSettings, Target):
     def get_singer_command(cls) -> click.Command:
         """The SDK's command, with options in place of a config file."""
         result = super().get_singer_command()
-        for name in ("out", "review", "html"):
-            result.params.append(click.Option([f"--{name}"], metavar="FILE", help=f"As the setting {name}."))
-        result.params.append(click.Option(["--connector"], help="As the setting connector."))
-        result.params.append(click.Option(["--model"], metavar="ID", help="As the setting model."))
-        result.params.append(
-            click.Option(["--no-model"], is_flag=True, help="Ask no model, whatever the settings say.")
-        )
-        result.params.append(
-            click.Option(
-                ["--show-request"], is_flag=True, help="Print what a model would be sent; send and write nothing."
-            )
-        )
+        for name, kind in _OPTIONS.items():
+            result.params.append(click.Option([f"--{name}"], metavar=kind, help=f"As the setting {name}."))
+        for name, text in _FLAGS.items():
+            result.params.append(click.Option([f"--{name}"], is_flag=True, help=text))
         result.params.append(click.Option(["--sample"], type=click.IntRange(min=1), help="As the setting sample."))
         return result
 

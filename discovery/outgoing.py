@@ -39,7 +39,7 @@ _PERSONAL = {
 _SHAPE_MARKS = frozenset("Aa#+ .,:;/-_@%()")
 _VALUE_IN_NAME = re.compile(r"@|\d{5}|\d{1,3}(?:\.\d{1,3}){3}|\d{3}\D\d{3}\D\d{4}|\d{4}-\d{2}-\d{2}")
 _ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override|instead of|instructions?|prompt|you (?:are|must|should)|jailbreak)\b|[<>{}]",
+    r"\b(?:ignore|disregard|forget|override|instructions?|prompt|you (?:are|must|should)|jailbreak)\b|[<>{}]",
     re.IGNORECASE,
 )
 _WORDS_IN_NAME = 8
@@ -60,13 +60,8 @@ def columns(profile: TableProfile, proposal: Proposal) -> list[dict[str, Any]]:
 
 def may_be_named(name: str) -> bool:
     """Whether a name is that of a column, and neither a value nor a sentence that wants something."""
-    words = re.split(r"[\s_]+", name.strip())
-    return (
-        bool(name.strip())
-        and len(words) <= _WORDS_IN_NAME
-        and not _VALUE_IN_NAME.search(name)
-        and not _ORDER.search(name)
-    )
+    words = name.replace("_", " ").split()
+    return 0 < len(words) <= _WORDS_IN_NAME and not _VALUE_IN_NAME.search(name) and not _ORDER.search(" ".join(words))
 
 
 def _column(key: str, column: ColumnProfile, proposed: ColumnProposal) -> dict[str, Any]:
@@ -76,9 +71,7 @@ def _column(key: str, column: ColumnProfile, proposed: ColumnProposal) -> dict[s
     if column.lengths:
         told["lengths"] = list(column.lengths)
     if column.shapes:
-        told["shapes"] = [
-            "".join(mark if mark in _SHAPE_MARKS else "?" for mark in shape) for shape, _ in column.shapes[:3]
-        ]
+        told["shapes"] = [_shape(shape) for shape, _ in column.shapes[:3]]
     told["patterns"] = sorted(name for name, share in column.patterns.items() if share > 0.5)
     if {proposed.target, *(target for target, _ in proposed.alternatives)} & _PERSONAL:
         return told
@@ -99,6 +92,10 @@ def _words(column: ColumnProfile) -> list[str]:
     ours = {word for name in _LISTS for word in lists()[name]}
     said = {value.strip().lower() for value, _ in column.frequent}
     return sorted(ours & said)
+
+
+def _shape(shape: str) -> str:
+    return "".join(mark if mark in _SHAPE_MARKS else "?" for mark in shape)
 
 
 def _plain(name: str) -> str:
