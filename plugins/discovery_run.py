@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DISCOVER = "discover-mapping"
 _MAX_ROWS = "max_rows"
 _SUMMARY = re.compile(r"\d+ columns?: ")
-_LAST_LINE = re.compile(rf"\b(?:{'|'.join(KIND_BY_EXIT_CODE.values())}) error: (.+)", re.DOTALL)
+_LAST_LINE = re.compile(rf"\b({'|'.join(KIND_BY_EXIT_CODE.values())}) error: (.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ def run(project: Project, tenant_name: str, connector: str, sample: int, review:
             log, code, stopped_by = work.call(words, tap)
             if code or stopped_by:
                 end = verdict.judge(log.log, code, stopped_by)
-                raise DiscoveryError(masked(f"{tap.name}: {what}: {log.complaint or end.error}"), end.error_class)
+                raise DiscoveryError(
+                    masked(f"{tap.name}: {what}: {log.complaint or end.error}"), log.kind or end.error_class
+                )
     return Discovered(masked(log.said), review, review.with_suffix(".html"))
 
 
@@ -101,12 +103,14 @@ class _Heard:
     """The sentence in which discovery sums up."""
     complaint: str = ""
     """What one of our executables said as its last line."""
+    kind: str | None = None
+    """The class of that."""
 
     def take(self, event: meltano_log.Event) -> None:
         """Add an event; a plugin that is invoked alone speaks without Meltano's labels."""
         self.log.take(event)
         if found := _LAST_LINE.search(event.text):
-            self.complaint = found[1].strip()
+            self.kind, self.complaint = found[1], found[2].strip()
         if event.plugin == DISCOVER and _SUMMARY.match(event.text):
             self.said = event.text
 
