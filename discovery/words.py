@@ -200,8 +200,9 @@ def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[s
         return (), False
     if word.isdigit():
         return (NOISE,), True
-    if parts := _compound(word, order[:2]):
-        return parts, True
+    for languages_tried, least in ((order[:2], 3), *(((language,), 4) for language in order[2:])):
+        if parts := _compound(word, languages_tried, least):
+            return parts, True
     if parts := _legacy(word):
         return parts, False
     stem = re.sub(r"\d+$", "", word)
@@ -224,8 +225,8 @@ def codes() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _compound(word: str, order: tuple[str, ...]) -> tuple[str, ...]:
-    """The fewest known words that make up this one; nothing when there are none."""
+def _compound(word: str, order: tuple[str, ...], least: int) -> tuple[str, ...]:
+    """The fewest known words of `least` letters that make up this one; nothing when there are none."""
     best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
     for end in range(2, len(word) + 1):
         for start in range(end - 1):
@@ -233,20 +234,20 @@ def _compound(word: str, order: tuple[str, ...]) -> tuple[str, ...]:
             if before is None:
                 continue
             piece = word[start:end]
-            concept = _piece(piece, order, last=end == len(word))
+            concept = _piece(piece, order, least, last=end == len(word))
             if concept and (best[end] is None or len(before) + 1 < len(best[end] or ())):
                 best[end] = (*before, concept)
     return best[-1] or ()
 
 
-def _piece(piece: str, order: tuple[str, ...], *, last: bool) -> str | None:
-    if len(piece) < 3 and piece not in _SHORT:
+def _piece(piece: str, order: tuple[str, ...], least: int, *, last: bool) -> str | None:
+    if len(piece) < least and piece not in _SHORT:
         return None
     for glue in _GLUE[:1] if last else _GLUE:
         if glue and not piece.endswith(glue):
             continue
         bare = piece[: len(piece) - len(glue)]
-        if len(bare) < 3 and (glue or bare not in _SHORT):
+        if len(bare) < least and (glue or bare not in _SHORT):
             continue
         for language in order:
             concept = languages()[language].get(bare)
