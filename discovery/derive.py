@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from discovery.table import Relation
 
 _PRICED = {"line", "order", "event"}
+_BEFORE_TOTAL = {"amount", "value", "order", "total", UNKNOWN}
 _KEYED = {"order", "payment", "deal", "lead", "customer"}
 _KEYS = {"id", "number", "code", "uuid", "reference", "unique"}
 _NO_IDS = {"date", "clock", "url", "ip", "json", "boolean", "decimal"}
@@ -83,7 +84,7 @@ def amount_before_total(choices: Sequence[Choice], role: Role) -> None:
         return
     for choice in choices:
         lost = next((item for item in choice.struck if item.target == "value" and item.odds > 0), None)
-        if lost and choice.best.target == "none" and set(choice.seen.name.concepts) <= {"amount", "value", "order"}:
+        if lost and choice.best.target == "none" and set(choice.seen.name.concepts) <= _BEFORE_TOTAL:
             reasons = (*lost.reasons, f"{choice.lost}; with tax or tip beside it, this is before them")
             choice.candidates.insert(0, Candidate("subtotal", 0.8, lost.by_name, lost.fit, reasons))
             return
@@ -113,7 +114,7 @@ def first_id(choices: Sequence[Choice], role: Role) -> None:
         said = set(seen.name.concepts)
         repeats = seen.profile.distinct_seen and seen.distinct_share < 1
         if (
-            said & _KEYS
+            said & (_KEYS - {"code"})
             and said <= _KEYS | {UNKNOWN}
             and not repeats
             and choice.best.target == NONE
@@ -136,6 +137,7 @@ def one_transaction(choices: Sequence[Choice], role: Role) -> None:
         said = set(choice.seen.name.concepts)
         if (
             choice.seen.name.blank
+            or said <= {"order", "id"}
             or (role.name == "payment" and said <= {"order", "id", "payment", "charge"})
             or (said == {"order", "number"} and set(first.seen.name.concepts) == {"id"})
         ):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from discovery.evidence import Evidence
     from discovery.roles import Role
 
+_FOREIGN = 1.0
+"""Log-odds that what the values suggest loses where the name has words, if unknown ones."""
+
 _FLOOR = 0.3
 """What `nothing` scores when neither name nor values speak for it."""
 
@@ -75,9 +78,9 @@ def _choice(seen: Evidence, role: Role, guesses: dict[str, tuple[float, str]]) -
         weight, why = fit(target, seen)
         said = f"its name says {' + '.join(dict.fromkeys(seen.name.concepts))}"
         found[target] = Candidate(target, logit(score) + weight, score, weight, tuple(filter(None, (said, why))))
-    blank = seen.name.blank
+    loss = _FOREIGN if seen.name.foreign else 0.0 if seen.name.blank else guess.NAMED_OTHERWISE
     for target, (score, why) in guesses.items():
-        odds = logit(score) - (0 if blank else guess.NAMED_OTHERWISE)
+        odds = logit(score) - (loss if target != NONE else 0.0)
         if target not in found or odds > found[target].odds:
             by = found[target].by_name if target in found else 0.0
             found[target] = Candidate(target, odds, by, 0.0, (why,))

@@ -15,13 +15,16 @@ from discovery.table import TableProfile
 from pipe import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 SAMPLE_ROWS = 2_000
 _SMALLEST = 1_024
 """Hashes kept of each column's values: below as many distinct values the count is exact, above it is an estimate."""
 
 _HASHES = 1 << 32
+_DEPTH = 2
+"""Levels of objects that are looked into."""
+
 _SEED = 42
 
 
@@ -60,16 +63,19 @@ class StreamProfiler:
         self.rows = 0
         self._filled: dict[str, int] = {}
         self._distinct: dict[str, _Distinct] = {}
+        self._nested: set[str] = set()
         self._sample: list[dict[str, str]] = []
         self._dice = random.Random(_SEED)  # noqa: S311  the same sample for the same stream
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take a record."""
         row: dict[str, str] = {}
-        for key, value in record.items():
+        for key, value, nested in _flat(record):
             if key not in self._filled:
                 self._filled[key] = 0
                 self._distinct[key] = _Distinct()
+                if nested:
+                    self._nested.add(key)
             text = _text(value)
             if text:
                 self._filled[key] += 1
@@ -89,6 +95,7 @@ class StreamProfiler:
                 position,
                 [row.get(name) for row in self._sample],
                 Counts(self.rows, filled, self._distinct[name].count()),
+                nested=name in self._nested,
             )
             for position, (name, filled) in enumerate(self._filled.items())
         )
@@ -120,6 +127,15 @@ def profile_singer(lines: Iterable[bytes]) -> dict[str, TableProfile]:
             for record in batches.records(batches.decode(line, position)):
                 profiler.add(decode(record))
     return {name: profiler.profile() for name, profiler in found.items()}
+
+
+def _flat(record: Mapping[str, Any], before: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, Any, bool]]:
+    """Each field, its value, and whether it is inside an object: objects are looked into, lists stay whole."""
+    for key, value in record.items():
+        if isinstance(value, dict) and value and depth and "." not in key:
+            yield from _flat(value, f"{before}{key}.", depth - 1)
+        else:
+            yield f"{before}{key}", value, bool(before)
 
 
 def _text(value: Any) -> str:

@@ -38,6 +38,8 @@ class ColumnProfile:
     """The most frequent character shapes (`Aa+`, `#+.##`) with their share, most frequent first."""
     frequent: tuple[tuple[str, int], ...] = ()
     """Value and count in the sample, most frequent first, for a column of at most 20 distinct values."""
+    nested: bool = False
+    """It is inside an object: its name is a path of the preset language (`customer.email`)."""
     dates: DateFormat | None = None
     """How its times are written, if its values are times."""
     minimum: str | None = None

@@ -30,6 +30,13 @@ _VOWELS = str.maketrans("", "", "aeiou")
 _JOIN = 4
 """Neighbouring words that are looked up together, at most."""
 
+_BEFORE_PLURAL = {"num", "number", "no", "nbr", "nr", "n", "total", "totals"}
+_PLURALS = frozenset(
+    {"items", "orders", "transactions", "tickets", "units", "products", "visits", "bookings", "guests", "customers"}
+    | {"purchases", "nights", "seats", "pieces", "lines", "checks", "invoices", "users", "employees", "people"}
+)
+"""Things that are counted: `total_orders` is a count where `total_sales` is money."""
+
 _SHORT = {"id", "no", "nr", "dt", "ip", "cd"}
 """Pieces of a compound below three letters."""
 
@@ -38,6 +45,27 @@ _GLUE = ("", "s", "n", "en", "es", "e")
 
 _ABBREVIATION = 5
 _MISSPELT = 7
+_SHORTEST, _LONGEST = 4, 9
+_KINDS = {
+    "number",
+    "id",
+    "code",
+    "description",
+    "quantity",
+    "amount",
+    "date",
+    "time",
+    "status",
+    "name",
+    "price",
+    "percent",
+    "type",
+    "total",
+    "postal",
+    "rate",
+    "datetime",
+    "cost",
+}
 _PREFIX = 4
 
 
@@ -55,8 +83,13 @@ class Name:
 
     @property
     def blank(self) -> bool:
-        """It says nothing: `col_7`."""
+        """It says nothing: `col_7`, or only words nobody knows."""
         return all(concept == UNKNOWN for concept in self.concepts)
+
+    @property
+    def foreign(self) -> bool:
+        """It has words, and nobody knows any of them."""
+        return bool(self.concepts) and self.blank
 
 
 def loader(path: Path) -> Any:
@@ -129,6 +162,7 @@ def _name(text: str, words: tuple[str, ...], order: tuple[str, ...], namespace: 
     digits = int(words[-1]) if words and words[-1].isdigit() and len(words[-1]) < _ABBREVIATION else None
     if namespace and words[0] == namespace:
         words = words[1:]
+    words = _counted(words)
     concepts: list[str] = []
     exact = True
     place = 0
@@ -142,6 +176,14 @@ def _name(text: str, words: tuple[str, ...], order: tuple[str, ...], namespace: 
                 break
     kept = tuple(concept for concept in concepts if concept != NOISE)
     return Name(text, kept, exact, digits)
+
+
+def _counted(words: tuple[str, ...]) -> tuple[str, ...]:
+    """`num_tickets`, `total_orders`: before a plural of things, a number or a total is a count."""
+    return tuple(
+        "count" if word in _BEFORE_PLURAL and place + 1 < len(words) and words[place + 1] in _PLURALS else word
+        for place, word in enumerate(words)
+    )
 
 
 @lru_cache(16384)
@@ -158,8 +200,11 @@ def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[s
         return (), False
     if word.isdigit():
         return (NOISE,), True
-    if parts := _compound(word, order[:2]):
-        return parts, True
+    for languages_tried, least in ((order[:2], 3), *(((language,), 4) for language in order[2:])):
+        if parts := _compound(word, languages_tried, least):
+            return parts, True
+    if parts := _legacy(word):
+        return parts, False
     stem = re.sub(r"\d+$", "", word)
     if stem != word and len(stem) > 1:
         found, sure = _lookup(stem, order, single=True)
@@ -180,8 +225,8 @@ def codes() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _compound(word: str, order: tuple[str, ...]) -> tuple[str, ...]:
-    """The fewest known words that make up this one; nothing when there are none."""
+def _compound(word: str, order: tuple[str, ...], least: int) -> tuple[str, ...]:
+    """The fewest known words of `least` letters that make up this one; nothing when there are none."""
     best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
     for end in range(2, len(word) + 1):
         for start in range(end - 1):
@@ -189,26 +234,50 @@ def _compound(word: str, order: tuple[str, ...]) -> tuple[str, ...]:
             if before is None:
                 continue
             piece = word[start:end]
-            concept = _piece(piece, order, last=end == len(word))
+            concept = _piece(piece, order, least, last=end == len(word))
             if concept and (best[end] is None or len(before) + 1 < len(best[end] or ())):
                 best[end] = (*before, concept)
     return best[-1] or ()
 
 
-def _piece(piece: str, order: tuple[str, ...], *, last: bool) -> str | None:
-    if len(piece) < 3 and piece not in _SHORT:
+def _piece(piece: str, order: tuple[str, ...], least: int, *, last: bool) -> str | None:
+    if len(piece) < least and piece not in _SHORT:
         return None
     for glue in _GLUE[:1] if last else _GLUE:
         if glue and not piece.endswith(glue):
             continue
         bare = piece[: len(piece) - len(glue)]
-        if len(bare) < 3 and (glue or bare not in _SHORT):
+        if len(bare) < least and (glue or bare not in _SHORT):
             continue
         for language in order:
             concept = languages()[language].get(bare)
             if concept and (concept != NOISE or len(bare) > 3):
                 return concept
     return None
+
+
+@cache
+def short() -> dict[str, str]:
+    """Pieces of the names of old systems (`ITDSC`, `ORQTY`) -> concept."""
+    words = languages()["en"]
+    return {str(piece): words[word] for piece, word in loader(VOCABULARY / "short.yml").items()}
+
+
+def _legacy(word: str) -> tuple[str, ...]:
+    """Two or three short pieces that make up the whole word, the last one a kind of value."""
+    if not _SHORTEST <= len(word) <= _LONGEST or not word.isalpha():
+        return ()
+    pieces = short()
+    for end in range(len(word) - 2, 1, -1):
+        last, rest = pieces.get(word[end:]), word[:end]
+        if last not in _KINDS:
+            continue
+        if rest in pieces:
+            return pieces[rest], last
+        for middle in range(2, len(rest) - 1):
+            if rest[:middle] in pieces and rest[middle:] in pieces:
+                return pieces[rest[:middle]], pieces[rest[middle:]], last
+    return ()
 
 
 @cache
@@ -229,10 +298,22 @@ def _beginning(word: str) -> str | None:
         return None
     concepts = {
         concept
-        for known, concept in languages()["en"].items()
+        for known, concept in _single_words().items()
         if known.startswith(word) and len(known) <= len(word) + _ABBREVIATION
     }
     return concepts.pop() if len(concepts) == 1 else None
+
+
+@cache
+def _single_words() -> dict[str, str]:
+    """English words that are not several written together."""
+    joined = {
+        _plain(word)
+        for listed in loader(VOCABULARY / "words_en.yml").values()
+        for word in (listed.split() if isinstance(listed, str) else listed)
+        if "_" in word
+    }
+    return {word: concept for word, concept in languages()["en"].items() if word not in joined}
 
 
 def _misspelt(word: str) -> str | None:
