@@ -15,8 +15,17 @@ from plugins.project import suggestion
 
 COMMANDS = {
     "discover": ("plugins.discover_command:command", "Propose a mapping for tables nobody has mapped yet."),
+    "onboard": ("plugins.onboard:command", "Set up a tenant from one file: all of it or nothing."),
     "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
     "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
+    "runs": ("plugins.runs:command", "Show how a tenant's runs went, the newest first."),
+    "schedules": (
+        "plugins.orchestration.command:command",
+        "List the schedules, or write them for cron, systemd or Dagster.",
+    ),
+    "state": ("plugins.state_command:command", "Export or import what a tenant's taps have read."),
+    "map": ("plugins.map_command:command", "Show what a tenant's records become."),
+    "mcp": ("plugins.mcp_server.command:command", "Serve the tenants to an agent, by the Model Context Protocol."),
     "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
     "tenants": ("plugins.tenants:command", "List the tenants, their schedules and their last run."),
 }
