@@ -169,8 +169,9 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
 
 
 OF_NUMBERS = (
-    "integer", "whole", "decimal", "card", "last4", "zero", "negative", "phone", "postal", "cookie", "international_phone"
-)  # fmt: skip
+    *("integer", "whole", "decimal", "zero", "negative", "card", "last4"),
+    *("phone", "international_phone", "postal", "cookie"),
+)
 """Patterns that a number can have."""
 
 
