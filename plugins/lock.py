@@ -51,7 +51,11 @@ class RunLock:
 
 @contextmanager
 def hold(
-    path: Path, tenant: str, jobs: Sequence[str], deadline: float, wait: Callable[[float], bool]
+    path: Path,
+    tenant: str,
+    jobs: Sequence[str] = (),
+    deadline: float = 0,
+    wait: Callable[[float], bool] = lambda _: True,
 ) -> Iterator[RunLock]:
     """Hold the tenant's lock for a run of `jobs`.
 
@@ -59,7 +63,7 @@ def hold(
         path: the lock file.
         tenant: for messages.
         jobs: what will run.
-        deadline: monotonic seconds until which another job's end is waited for.
+        deadline: monotonic seconds until which another job's end is waited for; it is not unless given.
         wait: waits so many seconds; true when the run was stopped meanwhile.
 
     Raises:

@@ -33,6 +33,8 @@ class Mapped:
     fingerprint: str
     match: tuple[str, ...]
     """Patterns of the source streams it is for."""
+    extractor: str | None = None
+    """The only tap they come from; None: any."""
 
 
 def settings(project: Project, tenant: Tenant) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def of(project: Project, tenant: Tenant) -> dict[str, Mapped]:
         return {}
     sources.load.cache_clear()  # a preset may have changed while we work
     return {
-        f"{source.connector}/{rule.name}": Mapped(_fingerprint((rule, source.zone)), rule.match)
+        f"{source.connector}/{rule.name}": Mapped(_fingerprint((rule, source.zone)), rule.match, source.extractor)
         for source in sources.read(given)
         for rule in source.preset.streams
     }

@@ -28,6 +28,9 @@ COLOURS = {"success": "green", "partial": "yellow", "failed": "red"}
 )
 @click.option("--full-refresh", is_flag=True, help="Read everything again, whatever was read before.")
 @click.option(
+    "--lookback-days", type=click.FloatRange(0), metavar="DAYS", help="Read so many days before the bookmark again."
+)
+@click.option(
     "--retries", type=click.IntRange(0, 10), metavar="N", help="Further tries after a passing error, at most (3)."
 )
 @click.option(
@@ -101,6 +104,7 @@ def _request(tenant: str | None, job: str | None, *, everyone: bool, **options: 
         job,
         options["full_refresh"],
         max_retries=options["retries"],
+        lookback_days=options["lookback_days"],
         wait_seconds=options["wait"],
         events=options["events"],
     )

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipe import times
-from pipe.errors import EXIT_FAILED, PipeError, RetriableError
+from pipe.errors import EXIT_FAILED, ConfigurationError, PipeError, RetriableError
 from plugins import (
     lease,
     lease_stores,
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from plugins.verdict import Verdict
 
 LOGS_KEPT = 20
+LOOKBACK = "lookback_days"
+"""The setting of taps that says how far before the bookmark they begin."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Request:
     full_refresh: bool = False
     max_retries: int | None = None
     """Further tries after a passing error; None: as the tenant's file says."""
+    lookback_days: float | None = None
+    """Days before the bookmark that are read again; None: as the taps are set."""
     wait_seconds: float = 3600
     """How long the end of another job of the tenant is waited for."""
     events: Path | None = None
@@ -186,12 +190,14 @@ class TenantRun:
         """Forget the bookmarks of streams whose mapping has changed: they are read in full, the others are not."""
         memory = mappings.Memory(directory(self.project, self.tenant))
         now = mappings.of(self.project, self.tenant)
-        patterns = [pattern for mapped in memory.changed(now).values() for pattern in mapped.match]
-        if patterns and not self.request.full_refresh:
+        changed = memory.changed(now).values()
+        if changed and not self.request.full_refresh:
             saved = states.States(self.project, self.tenant)
             jobs = dict.fromkeys([*self.jobs, *(job for _, job in self.tenant.schedules)])
-            for state_id in states.pipes(self.project, self.tenant, jobs):
-                self.result.resynced_streams += saved.forget(state_id, patterns)
+            for state_id, tap in states.pipes(self.project, self.tenant, jobs).items():
+                mine = [each for each in changed if each.extractor in {None, tap.name}]
+                if patterns := [pattern for each in mine for pattern in each.match]:
+                    self.result.resynced_streams += saved.forget(state_id, patterns)
         for stream in self.result.resynced_streams:
             reporter.note(self.tenant.name, f"the mapping of stream '{stream}' has changed: it is read in full")
         memory.keep(now)
@@ -218,7 +224,7 @@ class TenantRun:
         run_id = self.result.run_id
         call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
         environment = meltano_call.environment(self.project, self.tenant, run_id)
-        environment |= {**self._secrets, **self._budget_variables()}
+        environment |= {**self._secrets, **self._budget_variables(), **self._lookback_variables()}
         child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
         self._child = child
         try:
@@ -250,6 +256,17 @@ class TenantRun:
         self.result.cursor = self.masked.deep(self.bookmarks.show(self.log.state_ids))
         end = verdict.judge(self.log, code, stopped_by)
         return replace(end, error=end.error and self.masked(end.error))
+
+    def _lookback_variables(self) -> dict[str, str]:
+        days = self.request.lookback_days
+        if days is None:
+            return {}
+        taps = [plugin for plugin in self.plugins if plugin.kind == "extractors"]
+        if lacking := [tap.name for tap in taps if not tap.has(LOOKBACK)]:
+            raise ConfigurationError(
+                f"{' and '.join(lacking)} cannot look back", remedy="Read everything instead: --full-refresh"
+            )
+        return {tap.variable(LOOKBACK): f"{days:g}" for tap in taps}
 
     def _budget_variables(self) -> dict[str, str]:
         """What is left of the budget, for the taps that keep to one themselves: they end with nothing half read."""

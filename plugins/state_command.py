@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +64,7 @@ def import_command(directory: Path | None, /, tenant: str, file: Path, extractor
         raise DataError(f"{file.name} is not JSON", remedy="docs/running.md shows the form") from None
     state, last_sync = state_file.read(content)
     place = runner.directory(project, found)
-    with lock.hold(place / "run.lock", tenant, ["state import"], time.monotonic(), lambda _: True):
+    with lock.hold(place / "run.lock", tenant):
         states.States(project, found).write(state_id, state)
         imported = _imported(project, found) | {state_id: {"at": times.now_text(), "streams": last_sync}}
         keep(place / IMPORTED, json.dumps(imported).encode())
