@@ -190,19 +190,22 @@ def listing(names: Iterable[str]) -> str:
 
 
 def _take_plugins(project: Project) -> None:
-    for document in project.documents:
-        for kind in KINDS:
-            for _, entry in wiring.entries(document, "plugins", kind):
-                name = str(entry.get("name"))
-                if "inherit_from" in entry:
-                    project.parents[name] = str(entry["inherit_from"])
-                parent = project.plugins.get(project.parents.get(name, ""))
-                own = tuple(item for item in entry.get("settings") or [] if isinstance(item, dict))
-                settings = (parent.settings if parent else ()) + own
-                executable = str(entry.get("executable") or (parent.executable if parent else ""))
-                project.plugins[name] = Plugin(name, kind, settings, entry.get("config") or {}, executable)
-                for mapping in entry.get("mappings") or []:
-                    project.mappings[str(mapping.get("name"))] = name
+    """Every plugin, with what it inherits; a parent may stand in a later file."""
+    entries = {
+        str(entry.get("name")): (kind, entry)
+        for document in project.documents
+        for kind in KINDS
+        for _, entry in wiring.entries(document, "plugins", kind)
+    }
+    for name, (kind, entry) in entries.items():
+        if "inherit_from" in entry:
+            project.parents[name] = str(entry["inherit_from"])
+        _, parent = entries.get(project.parents.get(name, ""), (kind, {}))
+        settings = [item for one in (parent, entry) for item in one.get("settings") or [] if isinstance(item, dict)]
+        executable = str(entry.get("executable") or parent.get("executable") or "")
+        project.plugins[name] = Plugin(name, kind, tuple(settings), entry.get("config") or {}, executable)
+        for mapping in entry.get("mappings") or []:
+            project.mappings[str(mapping.get("name"))] = name
 
 
 def _take_jobs(project: Project) -> None:

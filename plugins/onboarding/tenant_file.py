@@ -48,10 +48,11 @@ def render(definition: Definition) -> bytes:
 
 def _environment(definition: Definition) -> dict[str, Any]:
     name = definition.customer_id
+    ours: dict[str, Any] = {"run": definition.run} if definition.run else {}
     return {
         "name": name,
         "state_id_suffix": name,
-        "annotations": {"growthnav": {"connectors": [_connector(source) for source in definition.data_sources]}},
+        "annotations": {"growthnav": {**ours, "connectors": [_connector(each) for each in definition.data_sources]}},
         "config": {
             "plugins": {
                 "extractors": [

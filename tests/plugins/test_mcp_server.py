@@ -353,3 +353,12 @@ def test_a_tenant_that_is_not_there_is_told_when_the_server_starts(project: Proj
     ended = project.call("mcp", "--tenant", "acmee")
     assert ended.code == 2
     assert "Did you mean 'acme'?" in ended.err
+
+
+def test_the_doctor_looks_at_a_tenant_and_shows_no_value(project: Project) -> None:
+    project.add("acme", tap={"api_key": "${ACME_KEY}"})
+    warehouse(project)
+    sick = call(project.root, "doctor", {"customer_id": "acme"}, scope="read").structured_content
+    assert not sick["ok"]
+    [told] = [check["detail"] for check in sick["checks"] if check["name"] == "variables"]
+    assert "ACME_KEY is not set" in told
