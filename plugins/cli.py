@@ -27,14 +27,8 @@ COMMANDS = {
     "mcp": ("plugins.mcp_server.command:command", "Serve the tenants to an agent, by the Model Context Protocol."),
     "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
     "reauth": ("plugins.reauth:command", "Give CONNECTOR of TENANT new credentials."),
-    "doctor": (
-        "plugins.doctor:command",
-        "Look whether TENANT can run.",
-    ),
-    "offboard": (
-        "plugins.offboard:command",
-        "Let TENANT go.",
-    ),
+    "doctor": ("plugins.doctor:command", "Look whether TENANT can run."),
+    "offboard": ("plugins.offboard:command", "Let TENANT go."),
     "registry": ("plugins.registry_command:command", "Look into the registry of tenants, take it out, put it back."),
     "connectors": ("plugins.connectors:command", "List the kinds of data sources, and which of them can be read."),
     "tenants": ("plugins.tenants:command", "List the tenants, their schedules and their last run."),
