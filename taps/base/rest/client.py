@@ -22,7 +22,7 @@ from pipe import lenient, messages
 from pipe.errors import ConfigurationError, CredentialsError, DataError, PipeError, RetriableError, SkippableError
 from taps.base.rest.auth import Auth, Fixed
 from taps.base.rest.budget import Account, Budget, Sleep
-from taps.base.rest.retry import TOO_MANY, AgainError, Retry, retry_after
+from taps.base.rest.retry import TOO_MANY, AgainError, RestartError, Retry, retry_after
 from taps.base.rest.template import dig
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Client:
             return accept(decoded, reply.headers)
 
         return self.exchange(
-            lambda: self.perform(method, url, params=params, data=data, headers={**self._signed(), **(sent or {})}),
+            lambda: self.perform(method, url, params=params, data=data, headers={**self.signed(), **(sent or {})}),
             accepted,
             where,
         )
@@ -183,9 +183,15 @@ class Client:
 
         `signed` sends our credentials along: not to storage addresses of another host.
         """
-        headers = self._signed() if signed else {}
+        headers = self.signed() if signed else {}
         response = self.exchange(
-            lambda: self.session.get(url, headers=headers, timeout=(_CONNECT_SECONDS, self.timeout), stream=True),
+            lambda: self.session.get(
+                url,
+                headers=headers,
+                timeout=(_CONNECT_SECONDS, self.timeout),
+                stream=True,
+                allow_redirects=not signed,  # a redirect would take the credentials along
+            ),
             _opened,
             where,
             judged=False,
@@ -235,8 +241,19 @@ class Client:
                 self._log.warning("%s: %s; waiting %.0f s", where, problem.reason, wait)
             self._sleep(wait)
 
-    def _signed(self) -> Mapping[str, str]:
-        return self.auth.headers(self)
+    def signed(self) -> Mapping[str, str]:
+        """The headers that sign us in.
+
+        Raises:
+            ConfigurationError: a secret has characters that no header may have, such as a line's end.
+        """
+        headers = self.auth.headers(self)
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise ConfigurationError(
+                "the key or token in the settings has characters that none has",
+                remedy="Copy it again, without blanks and line ends around it",
+            )
+        return headers
 
     def _wait_out(self) -> None:
         if self._pause:
@@ -315,6 +332,8 @@ def _obey(then: str, body: Any, said: str, wait: Callable[[Any], float | None] |
         raise AgainError(said, wait=wait(body) if wait else None, patient=True)
     if then == "again":
         raise AgainError(said, final=DataError)
+    if then == "restart":
+        raise RestartError(said)
     if then == "credentials":
         raise RefusedError(said)
     if then == "skip":

@@ -27,7 +27,7 @@ from taps.base.rest.client import MissingError
 from taps.base.rest.cursor import Cursor, Window, moment
 from taps.base.rest.pages import URL, Page, Single
 from taps.base.rest.resource import DELETED_AT, EXTRA
-from taps.base.rest.retry import AgainError
+from taps.base.rest.retry import AgainError, RestartError
 from taps.base.rest.template import dig, fill, fill_path
 from taps.base.stream import BlockStream
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from taps.base.stream import Rows
 
 INCREMENTAL, FULL_TABLE = "INCREMENTAL", "FULL_TABLE"
+_RESTARTS = 3
 _WANDERING = {"token", "last", "page", URL}
 """Places whose value never comes twice in one list."""
 
@@ -124,13 +125,24 @@ class RESTStream(BlockStream):
         """
         position: dict[str, Any] | None = resource.pages.first
         before: Page | None = None
-        number = 0
+        number = restarts = 0
         seen_positions: set[str] = set()
         seen_pages: set[int] = set()
         while position is not None:
             number += 1
             filled = {**self._tap.values, **values, **position}
-            page, following = self._page(resource, filled, before, f"{self.name}, page {number}")
+            try:
+                page, following = self._page(resource, filled, before, f"{self.name}, page {number}")
+            except RestartError as error:
+                restarts += 1
+                if before is None or restarts > _RESTARTS:
+                    raise DataError(
+                        f"page {number}: {error}, also from the start of the list", stream=self.name
+                    ) from None
+                position, before = resource.pages.first, None
+                seen_positions.clear()
+                seen_pages.clear()
+                continue
             mark = hash(page.keys)
             if page.rows and page.keys:
                 if mark in seen_pages and not _is_offset(position):
@@ -263,7 +275,7 @@ class RESTStream(BlockStream):
             sys.exit(128 + self._tap.stopping)
         finally:
             self._tap.writing = False
-            self._tap.client.account.report(self.name)
+            self._tap.client.account.report()
 
     # One page.
 
@@ -272,7 +284,9 @@ class RESTStream(BlockStream):
     ) -> tuple[Page, dict[str, Any] | None]:
         def accept(body: Any, headers: Mapping[str, str]) -> tuple[Page, dict[str, Any] | None]:
             rows = _rows(resource, body)
-            keys = tuple(tuple(row.get(key) for key in resource.keys) for row in rows) if resource.keys else ()
+            keys = tuple(tuple(row.get(key) for key in resource.keys) for row in rows)
+            if not resource.keys or (rows and None in keys[0]):  # reshaping makes the key: pages cannot be told apart
+                keys = ()
             page = Page(rows, body, headers, keys)
             if before and keys and keys == before.keys and not _is_offset(values):
                 raise AgainError("the page before came again", final=DataError)
@@ -345,12 +359,13 @@ class RESTStream(BlockStream):
         Raises:
             PipeError: it cannot be read.
         """
-        self._mark = Bookmark()
         end = self._tap.run_start
         cursor = self.cursor
         window = Window(end - (cursor.window or timedelta(days=30)), end) if cursor else None
-        rows = next(iter(self.read(window)), [])
-        return f"{len(rows)} rows on the first page"
+        for context in self.contexts(window):
+            page = next(self.walk(self.resource, {**context, **self._bounds(window)}))
+            return f"{len(page.rows)} rows on the first page"
+        return f"nothing to ask for: {self.resource.parent} has no rows"
 
 
 def _rows(resource: Resource, body: Any) -> list[Row]:
