@@ -25,6 +25,7 @@ PLUGINS = {
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
     "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),
     "tap-stripe": ("taps.stripe.tap", "TapStripe"),
+    "tap-zoho": ("taps.zoho.tap", "TapZoho"),
     "map-conversions": ("transforms.map_conversions", "MapConversions"),
     "resolve-identity": ("identity.resolve", "ResolveIdentity"),
     "target-bigquery": ("targets.bigquery.target", "TargetBigQuery"),
