@@ -8,7 +8,7 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
 
-from discovery.words import VOCABULARY, loader
+from discovery.lexicon import VOCABULARY, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -60,7 +60,7 @@ def lists() -> dict[str, frozenset[str]]:
     """Name of a closed list (currencies, countries, ...) -> its values in lower case."""
     return {
         name: frozenset(item.strip().lower() for item in text.split(","))
-        for name, text in loader(VOCABULARY / "values.yml").items()
+        for name, text in read_yaml(VOCABULARY / "values.yml").items()
     }
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from discovery.lexicon import VOCABULARY, read_yaml
 from discovery.rules import Terms, terms
-from discovery.words import VOCABULARY, loader, read
+from discovery.words import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ class Role:
 @cache
 def _features() -> dict[str, tuple[tuple[float, str, tuple[Terms, ...]], ...]]:
     found = {}
-    for role, lines in loader(VOCABULARY / "roles.yml").items():
+    for role, lines in read_yaml(VOCABULARY / "roles.yml").items():
         parsed = []
         for line in lines:
             weight, _, condition = line.partition(" ")
