@@ -31,7 +31,10 @@ _PLUS_PHONE = re.compile(r"\+\d[\d\s().-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\d{3}-
 _CARD = re.compile(r"\d(?:[ -]?\d){12,18}")
 _LAST4 = re.compile(r"\d{4}")
 _TOKEN = re.compile(r"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
-_PREFIXED = re.compile(r"\d{3,}[A-Za-z]{1,2}|[A-Za-z]{1,6}[-_#]?\d{2,}[A-Za-z]?|#\d+|[A-Z0-9]+(?:-[A-Z0-9]+)+")
+_ZONE = re.compile(r".*Time \(.+\)|[A-Z][a-z]+/[A-Z][A-Za-z_]+|UTC|GMT|[A-Z]{2,3}T")
+_PREFIXED = re.compile(
+    r"[A-Za-z]{1,12}(?:[-_](?:id[-_])?)?\d+|\d{3,}[A-Za-z]{1,2}|[A-Za-z]{1,6}[-_#]?\d{2,}[A-Za-z]?|#\d+|[A-Z0-9]+(?:-[A-Z0-9]+)+"
+)
 _POSTAL = re.compile(
     r"\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} ?[A-Z]{2}|\d{5}-\d{3}"
 )
@@ -137,6 +140,7 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     "last4": _full(_LAST4),
     "token": _full(_TOKEN),
     "prefixed": _full(_PREFIXED),
+    "zone": _full(_ZONE),
     "order_name": _full(re.compile(r"#\d{3,}[A-Za-z]?|[A-Z]{2,5}#\d+")),
     "postal": _full(_POSTAL),
     "person": lambda text: _PERSON.fullmatch(text) is not None,

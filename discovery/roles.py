@@ -97,7 +97,9 @@ def _add_name(scores: dict[str, float], table: str) -> None:
 def _by_values(columns: Sequence[Evidence]) -> str:
     """A table without a telling name: lines have quantities or products, customers have no amounts."""
     kinds = [column.kind for column in columns]
-    if "decimal" not in kinds and "email" in kinds:
+    people = any(column.share(pattern) >= 0.6 for column in columns for pattern in ("email", "first_name"))
+    paid = "decimal" in kinds or any(column.share("currency") == 1 for column in columns)
+    if people and not paid:
         return "customer"
     small = any(
         column.kind == "whole"
