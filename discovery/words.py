@@ -23,6 +23,9 @@ UNKNOWN = "?"
 """Stands for a word nobody knows."""
 
 _WORDS = re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[^\W\d_A-ZÀ-Þ]+|\d+|[#%?$€£]")
+_SHARE = re.compile(r"\d+\s?%")
+"""`Tax 5%` is an amount of tax."""
+
 _MARKS = {"#": "number", "%": "percent", "?": "flag", "$": NOISE, "€": NOISE, "£": NOISE}
 _NUMBER = 5
 _JOIN = 4
@@ -78,7 +81,7 @@ def read(names: Sequence[str]) -> tuple[Name, ...]:
 @lru_cache(4096)
 def cut(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case."""
-    words = tuple(word.lower() for word in _WORDS.findall(name[:128]))
+    words = tuple(word.lower() for word in _WORDS.findall(_SHARE.sub("", name[:128])))
     return ("no", *words[1:]) if words[:2] == ("#", "of") else words
 
 
