@@ -98,7 +98,12 @@ def _stands_in(winner: Choice, loser: Choice) -> bool:
 
 
 def _twin(winner: Choice, loser: Choice, target: str) -> bool:
-    """Whether two columns say the same thing: as sure as each other, with the same values."""
+    """Whether two columns say the same thing: as sure as each other, with the same values.
+
+    An amount that was authorised stands in until it is settled.
+    """
+    if target == "value" and "settlement" in winner.seen.name.concepts and "authorization" in loser.seen.name.concepts:
+        return True
     same = winner.seen.profile.samples == loser.seen.profile.samples and len(winner.seen.profile.samples) > 1
     return same and abs(winner.odds(target) - loser.odds(target)) < _EQUALS
 

@@ -1,4 +1,4 @@
-"""`growthnav discover`: what a table is, and how it would be mapped."""
+"""`growthnav discover benchmark`: discovery measured on labelled tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from discovery.score import Predictions, Row
 
 
-@click.group()
-def command() -> None:
-    """Propose a mapping for tables nobody has mapped yet."""
-
-
-@command.command("benchmark")
+@click.command("benchmark")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--predictions",
