@@ -14,9 +14,18 @@ from pipe.errors import EXIT_FAILED, KIND_BY_EXIT_CODE
 from plugins.project import suggestion
 
 COMMANDS = {
+    "discover": ("plugins.discover:command", "Propose how a source becomes conversions, with a review to approve."),
+    "onboard": ("plugins.onboard:command", "Set up a tenant from one file: all of it or nothing."),
     "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
     "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
-    "discover": ("plugins.discover:command", "Propose how a source becomes conversions, with a review to approve."),
+    "runs": ("plugins.runs:command", "Show how a tenant's runs went, the newest first."),
+    "schedules": (
+        "plugins.orchestration.command:command",
+        "List the schedules, or write them for cron, systemd or Dagster.",
+    ),
+    "state": ("plugins.state_command:command", "Export or import what a tenant's taps have read."),
+    "map": ("plugins.map_command:command", "Show what a tenant's records become."),
+    "mcp": ("plugins.mcp_server.command:command", "Serve the tenants to an agent, by the Model Context Protocol."),
     "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
     "tenants": ("plugins.tenants:command", "List the tenants, their schedules and their last run."),
 }

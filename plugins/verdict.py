@@ -20,9 +20,11 @@ from pipe.errors import (
 from plugins.meltano_log import EXTRACTOR, LOADER, MAPPER
 
 if TYPE_CHECKING:
-    from plugins.meltano_log import RunLog
+    from plugins.meltano_log import Complaint, RunLog
 
-INTERRUPTED, UNKNOWN = "interrupted", "unknown"
+INTERRUPTED, BUDGET, UNKNOWN = "interrupted", "budget", "unknown"
+MAX_API_CALLS = "max_api_calls"
+"""Setting of a tenant's runs, and of taps that keep to it themselves; a run that is stopped for it is told so."""
 KILLED = 128 + signal.SIGKILL
 
 _LOG_HINT = "The run's log has more"
@@ -47,7 +49,7 @@ def judge(log: RunLog, returncode: int, stopped_by: str | None) -> Verdict:
     if stopped_by:
         return _interrupted(log, stopped_by)
     if (cause := log.cause) and not _left_out(log):
-        return Verdict(EXIT_FAILED, f"{cause.plugin}: {cause.text}", cause.kind, cause.plugin)
+        return _by_complaint(log, cause)
     if log.exit_codes:
         return _by_exit_code(log)
     if returncode < 0 or returncode == KILLED:
@@ -72,10 +74,26 @@ def _finished(log: RunLog) -> Verdict:
 
 
 def _interrupted(log: RunLog, stopped_by: str) -> Verdict:
+    if stopped_by == MAX_API_CALLS:
+        return _out_of_calls(log)
     if log.states_saved:
         text = f"stopped by {stopped_by}; what was loaded is kept, the next run goes on from there"
         return Verdict(EXIT_PARTIAL, text, INTERRUPTED)
     return Verdict(EXIT_FAILED, f"stopped by {stopped_by} before a bookmark was saved; run again", INTERRUPTED)
+
+
+def _by_complaint(log: RunLog, cause: Complaint) -> Verdict:
+    if cause.kind == RetriableError.kind and MAX_API_CALLS in cause.text:
+        return _out_of_calls(log)
+    return Verdict(EXIT_FAILED, f"{cause.plugin}: {cause.text}", cause.kind, cause.plugin)
+
+
+def _out_of_calls(log: RunLog) -> Verdict:
+    """The budget is spent: what was read is loaded, and trying again at once would not help."""
+    calls = f"max_api_calls is spent ({log.total('http_request_count'):,} calls)"
+    if log.states_saved:
+        return Verdict(EXIT_PARTIAL, f"{calls}; the next run goes on from there", BUDGET)
+    return Verdict(EXIT_FAILED, f"{calls}, and no bookmark could be saved: allow more", BUDGET)
 
 
 def _by_exit_code(log: RunLog) -> Verdict:

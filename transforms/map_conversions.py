@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -50,7 +49,7 @@ class MapConversions(PipeMapper):
         """Read the sources and compile nothing yet: a stream is compiled when its SCHEMA comes."""
         super().__init__(**arguments)
         self.tenant = str(self.config["tenant"])
-        self.sources = sources.read(self.config["sources"])
+        self.sources = sources.of_extractor(sources.read(self.config["sources"]), self.config.get("extractor"))
         self.rejects = RejectLog(
             STAGE,
             self.tenant,
@@ -135,8 +134,7 @@ class MapConversions(PipeMapper):
             metrics.counter("fetched_count", fetched, stage=STAGE, stream=stream)
         for (metric, stream, into), count in sorted(self.counts.items()):
             metrics.counter(metric, count, stage=STAGE, stream=stream, into=into)
-        for stream, count in sorted(self.rejects.counts.items()):
-            metrics.counter("reject_count", count, stage=STAGE, stream=stream)
+        self.rejects.report(sorted(self.rejects.counts))
         for target in self.targets:
             for field, count in sorted(target.bad_values.items()):
                 metrics.counter("bad_value_count", count, stage=STAGE, stream=target.source_stream, field=field)
@@ -259,7 +257,7 @@ class MapConversions(PipeMapper):
         found: dict[int, list[tuple[Source, StreamRule]]] = {}
         for index, source in enumerate(self.sources):
             for rule in source.preset.streams:
-                if matches(rule, stream):
+                if rule.takes(stream):
                     found.setdefault(index, []).append((source, rule))
         if len(found) > 1:
             names = ", ".join(f"{pairs[0][0].connector} ({pairs[0][0].preset.name})" for pairs in found.values())
@@ -348,11 +346,6 @@ class _Outcome:
         self._mapper.counts += Counter({mapped_count: len(table), filtered_count: filtered})
         if len(table):
             self._mapper.send(self._mapper.outbox.write_table(mapped_count[2], table))
-
-
-def matches(rule: StreamRule, stream: str) -> bool:
-    """Whether a source stream is one that `rule` is for; case is ignored."""
-    return any(fnmatch.fnmatchcase(stream.lower(), pattern.lower()) for pattern in rule.match)
 
 
 def main() -> NoReturn:

@@ -19,7 +19,7 @@ from transforms.rules import Path as FieldPath
 
 PRESETS = Path(__file__).parent / "presets"
 _CHANGES = {"match", "fields", "field_overrides", "filter", "fragments", "refund", "source_types"}
-_KEYS = {"preset", "connector", "zone", "streams", "currency"} | _CHANGES
+_KEYS = {"preset", "connector", "zone", "streams", "currency", "extractor"} | _CHANGES
 _CONNECTOR = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -65,6 +65,11 @@ def read(config: Any) -> tuple[Source, ...]:
     return tuple(source for source in result if source)
 
 
+def of_extractor(sources: tuple[Source, ...], extractor: str | None) -> tuple[Source, ...]:
+    """The sources whose streams may come from that tap; all of them, where it is not known."""
+    return tuple(source for source in sources if extractor is None or source.extractor in {None, extractor})
+
+
 def _source(entry: Any, place: str, problems: Problems) -> Source | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("preset"), str):
         problems.add(place, f"needs 'preset', one of {', '.join(shipped())} or the path of a .yml file")
@@ -80,7 +85,8 @@ def _source(entry: Any, place: str, problems: Problems) -> Source | None:
     connector = str(entry.get("connector", preset.name))
     if not _CONNECTOR.fullmatch(connector):
         problems.add(f"{place}.connector", "must be lower case letters, digits, '-', '_' and '.'")
-    return Source(connector, dataclasses.replace(preset, streams=_changed(preset, entry, place, problems)), zone)
+    changed = dataclasses.replace(preset, streams=_changed(preset, entry, place, problems))
+    return Source(connector, changed, zone, entry.get("extractor"))
 
 
 def _changed(preset: Preset, entry: dict[str, Any], place: str, problems: Problems) -> tuple[StreamRule, ...]:

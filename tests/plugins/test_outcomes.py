@@ -43,7 +43,7 @@ def outcomes(shared: Project) -> dict[str, Ended]:
     for name, settings in CASES.items():
         shared.add(name, **settings)
     variables = {"FINE_KEY": CANARY, "CRASH_KEY": CANARY}
-    return in_parallel(lambda name: shared.call("run", name, "--json", **variables), list(CASES))
+    return in_parallel(lambda name: shared.call("run", name, "--json", "--retries", "0", **variables), list(CASES))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_exit_code_and_class(
 )
 def test_a_plugin_that_ends_without_a_word(project: Project, case: str, error_class: str, plugin: str | None) -> None:
     project.add(case, **SILENT[case])
-    ended = project.call("run", case, "--json")
+    ended = project.call("run", case, "--json", "--retries", "0")
     assert ended.code == 2
     assert (ended.result["error_class"], ended.result["failed_plugin"]) == (error_class, plugin)
 
@@ -130,6 +130,7 @@ def test_counts_add_up(outcomes: dict[str, Ended]) -> None:
     parts = [result["records_normalized"], result["records_filtered"], result["records_rejected"]]
     assert parts == [4, 0, 1]  # what is filtered out of one canonical stream is still in the other
     assert result["records_fetched"] == sum(parts)
+    assert result["rejects"] == {"bad_time": 1}
     assert result["error"] == "1 record was rejected: see the table rejects and the log"
 
 
