@@ -25,6 +25,7 @@ PLUGINS = {
     "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),
     "tap-stripe": ("taps.stripe.tap", "TapStripe"),
     "map-conversions": ("transforms.map_conversions", "MapConversions"),
+    "discover-mapping": ("discovery.discover_mapping", "DiscoverMapping"),
     "resolve-identity": ("identity.resolve", "ResolveIdentity"),
     "target-bigquery": ("targets.bigquery.target", "TargetBigQuery"),
     "target-duckdb": ("targets.duckdb.target", "TargetDuckDB"),
