@@ -185,7 +185,7 @@ class DiscoverMapping(StrictSettings, Target):
                 proposal, doubts, note = model.assist(profile, proposal, self.model)
                 notes += [note] if note else []
             streams.append(stream_review(profile, proposal, stream.kinds, known, doubts))
-        return Review(self.config["tenant"], self.config["connector"], tuple(streams), tuple(notes))
+        return Review(self.config.get("tenant", ""), self.config["connector"], tuple(streams), tuple(notes))
 
     def _write_mapping(self, review: Review, out: Path) -> None:
         from discovery.assemble import missing

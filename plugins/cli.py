@@ -14,7 +14,7 @@ from pipe.errors import EXIT_FAILED, KIND_BY_EXIT_CODE
 from plugins.project import suggestion
 
 COMMANDS = {
-    "discover": ("plugins.discover:command", "Propose how a source becomes conversions, with a review to approve."),
+    "discover": ("plugins.discover:command", "Propose how a source is mapped, for you to approve."),
     "onboard": ("plugins.onboard:command", "Set up a tenant from one file: all of it or nothing."),
     "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
     "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
