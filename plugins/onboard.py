@@ -80,10 +80,11 @@ def command(
     initial_sync: bool,
     events: bool,
 ) -> None:
-    """Set up the tenant that FILE describes: dataset, registry, secrets, schedules; all of it or nothing.
+    """Set up the tenant that FILE describes, all of it or nothing.
 
-    Every data source is connected to before anything is kept. Onboarding the same file again changes nothing; after
-    a change in it, the difference is shown, and made with --update.
+    That is its dataset, its rows in the registry, its secrets and its schedules. Every data source is connected to
+    before anything is kept. Onboarding the same file again changes nothing; after a change in it, the difference is
+    shown, and made with --update.
 
     \b
     Exit code  0  the tenant is there as FILE says

@@ -50,7 +50,8 @@ def call(
         PipeError: it ended with an error, which is told as the plugin's own class and sentence, without any value of
             the settings.
     """
-    prefix = re.sub(r"\W", "_", plugin.name).upper()
+    executable = project.root / plugin.executable
+    prefix = re.sub(r"\W", "_", executable.name).upper()
     values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in config.items()}
     inherited = {
         name: value
@@ -58,7 +59,6 @@ def call(
         if not name.startswith(f"{prefix}_") and not BLOB.fullmatch(name)
     }
     environment = inherited | {f"{prefix}_{name}".upper(): value for name, value in values.items()}
-    executable = project.root / plugin.executable
     try:
         done = subprocess.run(
             [str(executable), "--config=ENV", *arguments],

@@ -190,19 +190,29 @@ def listing(names: Iterable[str]) -> str:
 
 
 def _take_plugins(project: Project) -> None:
-    for document in project.documents:
-        for kind in KINDS:
-            for _, entry in wiring.entries(document, "plugins", kind):
-                name = str(entry.get("name"))
-                if "inherit_from" in entry:
-                    project.parents[name] = str(entry["inherit_from"])
-                parent = project.plugins.get(project.parents.get(name, ""))
-                own = tuple(item for item in entry.get("settings") or [] if isinstance(item, dict))
-                settings = (parent.settings if parent else ()) + own
-                executable = str(entry.get("executable") or (parent.executable if parent else ""))
-                project.plugins[name] = Plugin(name, kind, settings, entry.get("config") or {}, executable)
-                for mapping in entry.get("mappings") or []:
-                    project.mappings[str(mapping.get("name"))] = name
+    """Every plugin, with what it inherits; a parent may stand in a later file."""
+    entries = {
+        str(entry.get("name")): (kind, entry)
+        for document in project.documents
+        for kind in KINDS
+        for _, entry in wiring.entries(document, "plugins", kind)
+    }
+    project.parents = {name: str(each["inherit_from"]) for name, (_, each) in entries.items() if "inherit_from" in each}
+    for name, (kind, entry) in entries.items():
+        line = [entries[each][1] for each in _line(project, name) if each in entries]
+        settings = [item for one in line for item in one.get("settings") or [] if isinstance(item, dict)]
+        executable = next((str(one["executable"]) for one in reversed(line) if one.get("executable")), "")
+        project.plugins[name] = Plugin(name, kind, tuple(settings), entry.get("config") or {}, executable)
+        for mapping in entry.get("mappings") or []:
+            project.mappings[str(mapping.get("name"))] = name
+
+
+def _line(project: Project, name: str) -> list[str]:
+    """A plugin after all those it inherits from, the first one first."""
+    found = [name]
+    while (parent := project.parents.get(found[0])) and parent not in found:
+        found.insert(0, parent)
+    return found
 
 
 def _take_jobs(project: Project) -> None:

@@ -77,6 +77,8 @@ class Definition:
     region: str | None = None
     """Country whose telephone numbers are written without a country code."""
     personal_data: str | None = None
+    run: dict[str, Any] = field(default_factory=dict)
+    """How its runs behave (see `plugins.policy`)."""
     data_sources: tuple[DataSource, ...] = ()
     notes: tuple[str, ...] = ()
     """What the operator should know about the definition itself."""

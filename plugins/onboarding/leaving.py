@@ -1,11 +1,15 @@
-"""What a tenant leaves behind, and how it is taken away."""
+"""What a tenant leaves behind, and how it is taken away.
+
+Bookmarks are found where the state backend keeps them in files; elsewhere, `meltano state clear` removes them.
+"""
 
 from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING
 
-from plugins.bookmarks import state_directories
+from plugins.bookmarks import state_directories, states
+from plugins.lease_stores import SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,14 +18,19 @@ if TYPE_CHECKING:
 
 
 def files(project: Project, tenant: str) -> list[Path]:
-    """Directories that runs of the tenant have made: identity store, logs, Meltano's own files, bookmarks."""
+    """What runs of the tenant have made: identity store, logs, Meltano's own files, bookmarks, the lease."""
     own = [project.root / ".growthnav" / tenant, project.root / ".meltano" / "tenants" / tenant]
-    return [path for path in [*own, *state_directories(project, tenant)] if path.exists()]
+    root = states(project)
+    saved = [*state_directories(project, tenant), *([root / f"{tenant}{SUFFIX}"] if root else [])]
+    return [path for path in [*own, *saved] if path.exists()]
 
 
 def forget_files(project: Project, tenant: str) -> list[Path]:
     """Remove them; returns which."""
     found = files(project, tenant)
     for path in found:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return found

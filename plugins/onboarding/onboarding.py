@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -103,8 +104,9 @@ class Onboarder:
                     for step in (step for step in changes if step.status == status):
                         undo.append((step, step.make()))
                         self.watcher.done(step)
+                project = open_project(self.world.project.root)  # refuses mistakes in the file just written
                 if initial_sync and self.definition.data_sources:
-                    self._sync(outcome, reporter, stopper, undo)
+                    self._sync(project, outcome, reporter, stopper, undo)
             entry("COMPLETED")
         return outcome
 
@@ -136,7 +138,14 @@ class Onboarder:
                 raise type(error)(f"connector '{source.connector_id}': {error}") from None
             self.watcher.tested(source)
 
-    def _sync(self, outcome: Outcome, reporter: Reporter, stopper: Stopper, undo: list[tuple[Step, Undo]]) -> None:
+    def _sync(
+        self,
+        project: Project,
+        outcome: Outcome,
+        reporter: Reporter,
+        stopper: Stopper,
+        undo: list[tuple[Step, Undo]],
+    ) -> None:
         """Read every data source in full, and look at what came.
 
         Raises:
@@ -146,11 +155,10 @@ class Onboarder:
         from plugins.onboarding import quality
         from plugins.onboarding.leaving import forget_files
 
-        project = open_project(self.world.project.root)  # the tenant's file is new
         name = self.definition.customer_id
         if not self.is_synced(project):
             step = steps.Step(steps.CONFIGURING, steps.CREATE, "state", name, lambda: lambda: None)
-            undo.append((step, lambda: forget_files(project, name)))
+            undo.append((step, lambda: (forget_files(project, name), self.world.registry.remove_runs(name))))
         result = runner.run(project, runner.Request(name, full_refresh=True), reporter, stopper)
         outcome.run = result
         if result.exit_code == EXIT_FAILED:
@@ -227,7 +235,7 @@ class Onboarder:
     def _alone(self) -> Iterator[None]:
         """One onboarding of a tenant at a time."""
         path = self.world.project.root / ".growthnav" / "onboarding" / f"{self.definition.customer_id}.lock"
-        with lock.hold(path, self.definition.customer_id):
+        with lock.hold(path, self.definition.customer_id, ["onboarding"], time.monotonic(), lambda _: True):
             try:
                 yield
             finally:

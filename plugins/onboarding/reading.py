@@ -32,6 +32,7 @@ TENANT_KEYS = (
     "tags",
     "region",
     "personal_data",
+    "run",
     "credentials",
     "data_sources",
 )
@@ -121,6 +122,7 @@ class _Reader:
             tags=self.texts(content, "tags"),
             region=self.text(content, "region", REGION, "a country such as US"),
             personal_data=self.choice(content, "personal_data", ("keep", "hash", "drop"), ""),
+            run=self.mapping(content, "run"),
             data_sources=tuple(source for source in sources if source),
             notes=tuple(self.notes),
         )
@@ -319,3 +321,18 @@ class _Reader:
 def _is_shipped(plugin: Plugin) -> bool:
     """An extractor of the wiring itself, not one of a tenant."""
     return plugin.kind == "extractors" and "--" not in plugin.name
+
+
+def read_credentials(project: Project, given: Any, names: Collection[str], source: str) -> dict[str, Any]:
+    """Credentials on their own, with exactly those names.
+
+    Raises:
+        ConfigurationError: one is missing, unknown, empty or cannot be read; all mistakes.
+    """
+    reader = _Reader(project, source)
+    given = given if isinstance(given, dict) else {}
+    reader.unknown("", given, names)
+    reader.required(given, names, "")
+    found = {name: reader.credential(value, str(name)) for name, value in given.items() if value is not None}
+    reader.raise_if_any()
+    return found

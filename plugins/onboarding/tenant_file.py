@@ -48,10 +48,11 @@ def render(definition: Definition) -> bytes:
 
 def _environment(definition: Definition) -> dict[str, Any]:
     name = definition.customer_id
+    ours: dict[str, Any] = {"run": definition.run} if definition.run else {}
     return {
         "name": name,
         "state_id_suffix": name,
-        "annotations": {"growthnav": {"connectors": [_connector(source) for source in definition.data_sources]}},
+        "annotations": {"growthnav": {**ours, "connectors": [_connector(each) for each in definition.data_sources]}},
         "config": {
             "plugins": {
                 "extractors": [
@@ -67,7 +68,7 @@ def _environment(definition: Definition) -> dict[str, Any]:
 def settings(source: DataSource) -> dict[str, Any]:
     """The settings of its extractor: secret ones by the name of their variable."""
     references = {
-        name: f"${{{variable(source.customer_id, source.connector_id, name)}}}" for name in sorted(source.credentials)
+        name: f"${{{variable(source.customer_id, source.connector_id, name)}}}" for name in source.credentials
     }
     return {**source.connection_params, **references}
 

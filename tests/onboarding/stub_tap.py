@@ -65,7 +65,7 @@ SCHEMA = {
 
 
 def _fail(kind: str, text: str, code: int) -> int:
-    print(f"tap-stub | {kind} error: {text}", file=sys.stderr)
+    print(f"{kind} error: {text}", file=sys.stderr)
     return code
 
 

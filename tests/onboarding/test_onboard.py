@@ -315,7 +315,7 @@ def test_two_onboardings_of_a_tenant_at_once(place: Place) -> None:
     from plugins import lock
 
     path = place.root / ".growthnav" / "onboarding" / "acme.lock"
-    with lock.hold(path, "acme"), pytest.raises(PipeError, match="under way") as caught:
+    with lock.hold(path, "acme", ["x"], 0, lambda _: True), pytest.raises(PipeError, match="under way") as caught:
         onboard(place)
     assert caught.value.kind == "retriable"
     assert os.listdir(place.root / "tenants") == ["stub.meltano.yml"]  # noqa: PTH208
