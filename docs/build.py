@@ -28,6 +28,7 @@ PLUGINS = {
     "tap-stripe": ("taps.stripe.tap", "TapStripe"),
     "tap-zoho": ("taps.zoho.tap", "TapZoho"),
     "map-conversions": ("transforms.map_conversions", "MapConversions"),
+    "discover-mapping": ("discovery.discover_mapping", "DiscoverMapping"),
     "resolve-identity": ("identity.resolve", "ResolveIdentity"),
     "target-bigquery": ("targets.bigquery.target", "TargetBigQuery"),
     "target-duckdb": ("targets.duckdb.target", "TargetDuckDB"),
