@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from plugins.files import keep
+from pipe.files import keep
 from plugins.orchestration import cron, schedules, systemd
 from plugins.project import open_project
 
@@ -22,7 +22,7 @@ defs = load({root!r})
 
 @click.group("schedules")
 def command() -> None:
-    """List the tenants' schedules, or write them for cron, systemd or Dagster."""
+    """List the schedules, or write them for cron, systemd or Dagster."""
 
 
 @command.command("list")

@@ -57,7 +57,10 @@ class TapStripe(RESTTap):
             auth=bearer(config["api_key"]),
             headers=headers,
             retry=Retry(
-                body=(BodyRule("error", then="again", statuses=frozenset({200})),),
+                body=(
+                    BodyRule("error.param", frozenset({"starting_after"}), "restart"),  # that row was deleted meanwhile
+                    BodyRule("error", then="again", statuses=frozenset({200})),
+                ),
                 code="error.code",
                 request_id="Request-Id",
                 seconds=config["retry_seconds"],

@@ -197,6 +197,34 @@ class RESTContract:
         assert isinstance(run.error, DataError)
         assert not standin.calls
 
+    # What happens while it reads.
+
+    corpus_name: ClassVar[str] = ""
+    """Name of the corpus behind `page_stream`, where it is another."""
+    row_key: ClassVar[str] = "id"
+    """The key in the corpus."""
+
+    @pytest.mark.parametrize("after", [1, 2, 3])
+    @pytest.mark.parametrize("share", [1, 2, 7])
+    def test_rows_deleted_while_it_reads_cost_none_of_the_others(self, standin: Service, after: int, share: int):
+        name = self.corpus_name or self.page_stream
+
+        def delete(service: Service) -> None:
+            rows = sorted(service.corpus[name], key=lambda row: str(row[self.row_key]))
+            gone = {row[self.row_key] for row in (rows[90:110] if share == 1 else rows[::share])}
+            service.corpus[name] = [row for row in service.corpus[name] if row[self.row_key] not in gone]
+
+        full = self.whole(standin, [self.page_stream])
+        before = {str(row[self.row_key]) for row in standin.corpus[name]}
+        standin.faults.append(Fault("change", after, 1, self.fault_path, delete))
+        run = self.run(standin, streams=[self.page_stream])
+        assert run.error is None, run.error
+        assert standin.counts["change"] == 1
+        kept = before & {str(row[self.row_key]) for row in standin.corpus[name]}
+        assert kept < before
+        assert kept <= {str(key[0]) for key in run.rows(self.page_stream)}
+        assert set(run.rows(self.page_stream)) <= set(full.rows(self.page_stream))
+
     # What it does when something goes wrong.
 
     @pytest.mark.parametrize("name", FAULTS)
@@ -242,7 +270,7 @@ class RESTContract:
 
     def test_a_stream_without_the_right_is_left_out_and_the_others_go_on(self, standin: Service):
         full = self.whole(standin)
-        standin.forbidden = {self.forbidden_corpus or self.page_stream}
+        standin.forbidden = {self.corpus_name or self.page_stream}
         run = self.run(standin)
         assert run.error is None, run.error
         assert run.count("skipped_stream_count", self.page_stream) == 1
@@ -251,8 +279,6 @@ class RESTContract:
             if name not in {self.page_stream, *self.depends}:
                 assert run.rows(name) == full.rows(name), name
 
-    forbidden_corpus: ClassVar[str] = ""
-    """Name of the corpus behind `page_stream`, where it is another."""
     depends: ClassVar[tuple[str, ...]] = ()
     """Streams that cannot be read without `page_stream`."""
 

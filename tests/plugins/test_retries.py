@@ -102,6 +102,20 @@ def test_row_36_a_budget_of_calls_stops_the_run_and_keeps_its_bookmark(inside: P
     assert (inside.bookmark("acme") or {})["replication_key_value"] == 6
 
 
+def test_row_36_a_tap_that_keeps_to_the_budget_itself_is_told_what_is_left_and_not_tried_again(inside: Project) -> None:
+    wiring = inside.root / "meltano.yml"
+    wiring.write_text(wiring.read_text().replace("- {name: say}", "- {name: say}\n    - {name: max_api_calls}"))
+    spent = "retriable error: stream 'rows': the 10 calls that max_api_calls allows are spent. Run again to go on"
+    inside.add("acme", tap={"rows": 6, "exit": 75, "say": spent})
+    policy(inside, "acme", max_api_calls=10)
+    clock = Clock()
+    result = go(inside, clock)
+    assert (result.exit_code, result.error_class, result.attempts, clock.waits) == (1, "budget", 1, [])
+    assert result.error == "max_api_calls is spent (3 calls); the next run goes on from there"
+    assert (inside.bookmark("acme") or {})["replication_key_value"] == 6
+    assert "with 10 calls" in inside.log(result.as_dict())
+
+
 def test_mistakes_in_the_policy_are_told_all_at_once(inside: Project) -> None:
     inside.add("acme")
     policy(

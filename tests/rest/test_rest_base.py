@@ -15,7 +15,8 @@ from servers.rest import Answer, Endpoint, Fault, Filter, Request, Row, Service,
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
 from taps.base.rest import bulk, graphql
-from taps.base.rest.auth import Auth, Fixed, OAuth
+from taps.base.rest.auth import Auth, Fixed, OAuth, bearer
+from taps.base.rest.budget import Budget
 from taps.base.rest.client import Client, MissingError
 from taps.base.rest.credentials import CredentialStore
 from taps.base.rest.cursor import Cursor, Window
@@ -206,6 +207,26 @@ def test_rows_that_change_between_runs_and_nothing_else():
     assert not run(made, service, second.state).rows("things").keys() - changed
 
 
+def test_years_without_rows_cost_a_few_calls():
+    made, service = windowed(10)
+    first = run(made, service, start_date="2024-01-01")
+    calls = len(service.calls)
+    days = (datetime.now(UTC) - datetime(2024, 1, 1, tzinfo=UTC)).days
+    assert calls <= days / 120 + 6  # windows of 30 days that grow to 120
+    service.forget()
+    assert run(made, service, first.state).error is None
+    assert len(service.calls) <= 7  # 30 days, then 120, 480, 1920 and so on
+
+
+@pytest.mark.parametrize(
+    ("pages", "first_load", "days"), [(0, True, 60), (1, True, 60), (2, True, 30), (101, True, 15), (1, False, 120)]
+)
+def test_windows_grow_where_little_is_and_shrink_where_much_is(pages: int, first_load: bool, days: int):
+    month = timedelta(days=30)
+    assert CHANGED.resized(month, pages, first_load=first_load) == timedelta(days=days)
+    assert CHANGED.resized(month * 4, 0, first_load=True) == month * 4
+
+
 def test_rows_of_the_future_and_rows_without_a_time():
     made, service = windowed(20)
     service.corpus["things"] += [thing(0, id="x", changed_at=None), thing(0, id="y", changed_at="2999-01-01T00:00:00Z")]
@@ -312,6 +333,40 @@ def test_a_session_for_vendors_libraries_has_the_same_policies(guarded: tuple[Se
     assert client.account.calls["things"] == 5
     with pytest.raises(MissingError):
         session.get(f"{service.url}/nothing")
+
+
+def test_calls_are_held_to_a_rate():
+    made, service = styled("token", 45)
+    waits: list[float] = []
+    made.make_client = lambda self: Client(self.config["api_url"], budget=Budget(per_second=2), sleep=waits.append)  # type: ignore[method-assign]
+    assert run(made, service).error is None
+    assert len(waits) == 4
+    assert 1.9 < waits[-1] <= 2  # as nobody really waited, the fifth call is due two seconds after the first
+
+
+def test_sign_in_counts_as_calls_too(guarded: tuple[Service, Tokens]):
+    service, _ = guarded
+    done = run_tap(signed_in(Tokens(), CredentialStore(None, "first"), service.url), {"api_url": service.url})
+    assert done.count("http_request_count", "sign-in") == 1
+    assert done.count("http_request_count") == len(service.calls)
+
+
+def test_connection_test_says_what_can_be_read(capsys: pytest.CaptureFixture[str]):
+    parts = Resource("parts", "/things/{parent.id}/parts", FIELDS, parent="things", permission="parts.read")
+    secret = Resource("secret", "/secret", FIELDS, permission="secrets.read")
+    service = Service(
+        {"things": things(12), "parts": [], "secret": [thing(1)]},
+        [Endpoint("/things/{x}/parts", "parts"), Endpoint("/things", "things"), Endpoint("/secret", "secret")],
+        forbidden={"secret"},
+    )
+    with service.serving() as url:
+        tap(Resource("things", "/things", FIELDS), parts, secret)(config={"api_url": url}).test()
+    assert capsys.readouterr().out.splitlines() == [
+        "  parts: 0 rows on the first page",
+        "  secret: not allowed: status 403; needs secrets.read",
+        "  things: 12 rows on the first page",
+        "tap-things: connected; 2 of 3 streams can be read",
+    ]
 
 
 def test_a_snapshot_is_closed_only_when_it_is_complete():
@@ -578,6 +633,24 @@ def test_amounts_keep_every_digit_and_odd_json_is_read():
     plain = b'{"data": [{"id": "a", "size": 12345678901234567890.1234567890}]}'
     service = Service({}, [Endpoint("/things", handler=lambda service, request: Answer(plain))])
     assert '"size":12345678901234567890.1234567890' in run(tap(Resource("things", "/things", FIELDS)), service).output
+
+
+@pytest.mark.parametrize("key", ["line\nend", "n\u00f6", " \x00"])
+def test_a_key_that_no_header_can_carry_is_a_matter_of_settings(key: str):
+    made, service = styled("token", 5)
+    made.auth = bearer(key)
+    done = run(made, service)
+    assert isinstance(done.error, ConfigurationError)
+    assert key not in str(done.error)
+    assert not service.calls
+
+
+@pytest.mark.parametrize("address", ["nowhere", "http://", "ftp://127.0.0.1", "http://api.example.com"])
+def test_an_address_that_is_none_is_a_matter_of_settings(address: str):
+    made, _ = styled("token", 5)
+    done = run_tap(made, {"api_url": address})
+    assert isinstance(done.error, ConfigurationError), done.error
+    assert "api_url must" in str(done.error)
 
 
 def test_a_row_without_its_key_is_left_out_and_counted():

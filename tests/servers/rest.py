@@ -80,7 +80,8 @@ def after_last(param: str, more: str = "has_more", size: int = 10, most: int = 1
     """Stripe's way: the page after the row of that id; `more` says whether others follow."""
 
     def page(rows: list[Row], params: Params) -> tuple[list[Row], Row, dict[str, str]]:
-        start = _index(rows, key).get(params.get(param), -1) + 1
+        last = params.get(param)
+        start = 0 if last is None else _index(rows, key)[last] + 1
         end = start + min(int(params.get("limit", size)), most)
         return rows[start:end], {more: end < len(rows)}, {}
 
@@ -202,6 +203,8 @@ class Service:
         self.per_second = per_second
         self.faults: list[Fault] = []
         self.calls: list[Request] = []
+        self.answers: list[tuple[Request, int, bytes]] | None = None
+        """Requests with what they got, once this is a list."""
         self.problems: list[str] = []
         """Requests that no real service would have taken."""
         self.counts: Counter[str] = Counter()
@@ -284,7 +287,10 @@ class Service:
             rows = self.rows(endpoint, request)
             if isinstance(rows, Answer):
                 return rows
-            page, more, headers = endpoint.paging(rows, request.params)
+            try:
+                page, more, headers = endpoint.paging(rows, request.params)
+            except LookupError:
+                return self.failure(400, "no_such_place")
         return Answer(Packed(page, {**endpoint.extra, **more}, endpoint.records, self), 200, headers)
 
     def rows(self, endpoint: Endpoint, request: Request) -> list[Row] | Answer:
@@ -402,6 +408,8 @@ class _Talk(BaseHTTPRequestHandler):
             data = _SPOIL[fault.kind](service, request, value, fault)
         if data is None:
             data = answer.body.encode() if isinstance(answer.body, Packed) else encode(answer.body)
+        if service.answers is not None:
+            service.answers.append((request, answer.status, data))
         if not fault and answer.status == 200 and isinstance(answer.body, Packed) and answer.body.rows:
             service._last[request.path] = data
             service._first.setdefault(request.path, data)

@@ -47,8 +47,14 @@ def service(rows: int = 350, corpus: dict[str, list[Row]] | None = None) -> Serv
         [*lists, endpoint("events", filters=types)],
         token=KEY,
         required_headers={"Stripe-Version": "2026-10-28.endive"},
-        error=lambda status, code: {"error": {"code": code, "type": "api_error", "message": "shows jenny@example.com"}},
+        error=failure,
     )
+
+
+def failure(status: int, code: str) -> Row:
+    """An error, with a text that shows too much."""
+    param = {"param": "starting_after"} if code == "no_such_place" else {}
+    return {"error": {"code": code, "type": "api_error", "message": "shows jenny@example.com", **param}}
 
 
 def make(rows: int, step: int = STEP) -> dict[str, list[Row]]:
@@ -187,7 +193,7 @@ OTHERS: dict[str, Row] = {
         "balance_transactions": [],
         "charge": "ch_00000002",
         "currency": "usd",
-        "evidence_details": {"due_by": 1_700_600_000, "has_evidence": False},
+        "evidence_details": {"due_by": 1_700_600_000, "has_evidence": False, "past_due": False, "submission_count": 0},
         "is_charge_refundable": True,
         "metadata": {},
         "payment_intent": "pi_00000002",
@@ -237,7 +243,7 @@ OTHERS: dict[str, Row] = {
         "customer": "cus_00000001",
         "description": "Coffee",
         "ended_at": 1_700_900_000,
-        "items": {"object": "list", "data": []},
+        "items": {"object": "list", "data": [], "has_more": False, "url": "/v1/subscription_items"},
         "latest_invoice": "in_00000001",
         "metadata": {},
         "start_date": 1_700_000_000,

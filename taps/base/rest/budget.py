@@ -27,7 +27,7 @@ class Account:
     def __init__(self, budget: Budget, sleep: Sleep) -> None:
         """Nothing spent yet."""
         self.calls: Counter[str] = Counter()
-        self.waited = 0.0
+        self._told: Counter[str] = Counter()
         self._budget = budget
         self._sleep = sleep
         self._next = 0.0
@@ -52,6 +52,8 @@ class Account:
                 self._sleep(self._next - now)
             self._next = max(self._next, now) + 1 / rate
 
-    def report(self, stream: str) -> None:
-        """Log what a stream has cost."""
-        metrics.counter("http_request_count", self.calls[stream], stream=stream)
+    def report(self) -> None:
+        """Log what calls were made since the last report, by stream (or what else they were for)."""
+        for stream, count in (self.calls - self._told).items():
+            metrics.counter("http_request_count", count, stream=stream)
+        self._told = self.calls.copy()

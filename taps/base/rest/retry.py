@@ -18,6 +18,10 @@ TOO_MANY = 429
 BUSY = frozenset({408, 425, TOO_MANY, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530})
 
 
+class RestartError(Exception):
+    """The place in the list is not known any more: the list is to be read from its start."""
+
+
 class AgainError(Exception):
     """This answer is no good; another may be.
 
@@ -48,8 +52,9 @@ class BodyRule:
     Attributes:
         path: dotted path of the field; it matters when it is there and not empty.
         values: only these values; all of them where empty.
-        then: `retry` (a rate limit or a busy server), `skip` (this stream is not allowed), `credentials` (sign in
-            anew, once), `empty` (there are no rows), or `fail`.
+        then: `retry` (a rate limit: waited for), `again` (tried some times), `restart` (the token or id of the page is
+            not valid any more: the list is read from its start), `skip` (this stream is not allowed), `credentials`
+            (sign in anew, once), or `fail`.
         statuses: only with these statuses; all of them where empty.
         wait: how long to wait, from the body.
     """

@@ -34,10 +34,11 @@ class GuardedSession(requests.Session):
         """As in `requests`, with options by name."""
         kept: list[requests.Response] = []
         given = dict(options.pop("headers", None) or {})
+        options.setdefault("allow_redirects", False)
         options.setdefault("timeout", (_CONNECT_SECONDS, self._client.timeout))
 
         def perform() -> Reply:
-            headers = {**given, **self._client.auth.headers(self._client)}
+            headers = {**given, **self._client.signed()}
             response = super(GuardedSession, self).request(method, url, headers=headers, **options)
             kept[:] = [response]
             return Reply(response.status_code, response.headers, response.content)

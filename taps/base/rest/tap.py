@@ -7,6 +7,7 @@ from abc import abstractmethod
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 from singer_sdk.tap_base import CliTestOptionValue
@@ -49,7 +50,15 @@ SETTINGS: dict[str, Any] = {
 }
 """Settings of every REST tap."""
 
+CREDENTIALS_FILE: dict[str, Any] = setting(
+    "string",
+    "Credentials file",
+    "Where refresh tokens that the service replaces are kept: a file in a directory of the tenant's.",
+)
+"""Setting of the taps whose service gives new refresh tokens; name it credentials_file."""
+
 _SLICE = 0.5
+_HERE = {"localhost", "127.0.0.1", "::1"}
 
 
 class RESTTap(PipeTap):
@@ -102,11 +111,17 @@ class RESTTap(PipeTap):
 
     def contradictions(self) -> list[str]:
         """Problems of settings that are each well formed."""
+        found = []
         try:
             times.time_parser()(self.config.get("start_date"))
         except SkippableError:
-            return ["start_date must be a date or a time, such as 2024-01-01"]
-        return []
+            found.append("start_date must be a date or a time, such as 2024-01-01")
+        address = urlsplit(self.config.get("api_url", "https://vendor"))
+        if address.scheme not in {"https", "http"} or not address.hostname:
+            found.append("api_url must be an address, such as https://api.example.com")
+        elif address.scheme == "http" and address.hostname not in _HERE:
+            found.append("api_url must begin with https, as secrets are sent there")
+        return found
 
     def check_bookmark(self, stream: str, mark: dict[str, Any]) -> None:
         """Raise `DataError` for a bookmark this tap cannot go on from."""
