@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import duckdb
 import pytest
+import yaml
 from conftest import CANARY, Project
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
@@ -353,3 +354,14 @@ def test_a_tenant_that_is_not_there_is_told_when_the_server_starts(project: Proj
     ended = project.call("mcp", "--tenant", "acmee")
     assert ended.code == 2
     assert "Did you mean 'acme'?" in ended.err
+
+
+def test_the_doctor_looks_at_a_tenant_and_shows_no_value(project: Project) -> None:
+    path = project.add("acme", tap={"api_key": "${ACME_KEY}"})
+    schedule = {"name": "s", "interval": "@daily", "job": "rows", "env": {"MELTANO_ENVIRONMENT": "acme"}}
+    path.write_text(path.read_text() + yaml.safe_dump({"schedules": [schedule]}))
+    warehouse(project)
+    sick = call(project.root, "doctor", {"customer_id": "acme"}, scope="read").structured_content
+    assert not sick["ok"]
+    [told] = [check["detail"] for check in sick["checks"] if check["name"] == "variables"]
+    assert "ACME_KEY is not set" in told
