@@ -11,6 +11,7 @@ from plugins import plugin_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from plugins.project import Plugin, Project, Tenant
 
@@ -124,23 +125,36 @@ class BigQueryWarehouse:
         """As `Warehouse.exists`."""
         from google.api_core.exceptions import NotFound
 
-        try:
-            self._client.get_dataset(self._dataset)
-        except NotFound:
-            return False
-        return True
+        with _service_errors("looking for the dataset"):
+            try:
+                self._client.get_dataset(self._dataset)
+            except NotFound:
+                return False
+            return True
 
     def drop(self) -> None:
         """As `Warehouse.drop`."""
-        self._client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
+        with _service_errors("removing the dataset"):
+            self._client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
 
     def tables(self) -> set[str]:
         """As `Warehouse.tables`."""
-        return {table.table_id for table in self._client.list_tables(self._dataset)} if self.exists() else set()
+        if not self.exists():
+            return set()
+        with _service_errors("listing tables"):
+            return {table.table_id for table in self._client.list_tables(self._dataset)}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """As `Warehouse.query`."""
-        return [tuple(row.values()) for row in self._client.query(sql).result()]
+        with _service_errors("the query"):
+            return [tuple(row.values()) for row in self._client.query(sql).result()]
+
+
+def _service_errors(what: str) -> AbstractContextManager[None]:
+    """The client's errors as ours; the client is loaded only where it is used."""
+    from targets.bigquery.errors import service_errors
+
+    return service_errors(what)
 
 
 def of_tenant(project: Project, tenant: Tenant) -> Warehouse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -179,7 +179,8 @@ class Onboarder:
             yield done
         except BaseException as error:
             left = [str(step) for step, undo in reversed(done) if not self._take_back(step, undo)]
-            self._leave_reason(error)
+            with suppress(PipeError):  # a registry that is away must not hide why this failed
+                self._leave_reason(error)
             if left:
                 raise InternalError(
                     f"{error}; and these could not be taken back: {', '.join(left)}",
@@ -228,7 +229,8 @@ class Onboarder:
             yield enter
         except BaseException as error:
             if row.status in STATUSES[2:]:
-                enter(FAILED if isinstance(error, InternalError) else ROLLED_BACK, error)
+                with suppress(PipeError):
+                    enter(FAILED if isinstance(error, InternalError) else ROLLED_BACK, error)
             raise
 
     @contextmanager
