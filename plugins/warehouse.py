@@ -83,9 +83,15 @@ class DuckDBWarehouse:
         )
 
     def drop(self) -> None:
-        """As `Warehouse.drop`; the file goes."""
-        for path in (self._path, Path(f"{self._path}.wal")):
-            path.unlink(missing_ok=True)
+        """As `Warehouse.drop`; the file goes, too, unless something else is in it."""
+        if not self._path.exists():
+            return
+        with self._open(read_only=False) as connection:
+            connection.execute(f'DROP SCHEMA IF EXISTS "{self._schema}" CASCADE')
+            left = connection.execute("SELECT 1 FROM information_schema.tables LIMIT 1").fetchone()
+        if not left:
+            for path in (self._path, Path(f"{self._path}.wal")):
+                path.unlink(missing_ok=True)
 
     def tables(self) -> set[str]:
         """As `Warehouse.tables`."""
@@ -95,16 +101,20 @@ class DuckDBWarehouse:
         return {str(name) for (name,) in self.query(sql)}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """As `Warehouse.query`.
+        """As `Warehouse.query`."""
+        with self._open(read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def _open(self, *, read_only: bool) -> Any:
+        """The file.
 
         Raises:
-            RetriableError: a run has the file open.
+            RetriableError: a run has it open.
         """
         import duckdb
 
         try:
-            with duckdb.connect(str(self._path), read_only=True) as connection:
-                return connection.execute(sql).fetchall()
+            return duckdb.connect(str(self._path), read_only=read_only)
         except duckdb.IOException:
             raise RetriableError(f"{self._path.name} is in use", remedy="Wait for the run's end") from None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipe import times
-from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError
+from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError, RetriableError
 from plugins import lock, plugin_call, runner
 from plugins.onboarding import steps
 from plugins.project import open_project
@@ -37,6 +37,10 @@ STATUSES = (
 )
 """In this order (F006); one that fails ends with ROLLED_BACK, or FAILED where something could not be taken back."""
 ROLLED_BACK, FAILED = "ROLLED_BACK", "FAILED"
+
+
+class LeftOverError(InternalError):
+    """An onboarding failed, and something it made could not be taken back."""
 
 
 class Watcher(Protocol):
@@ -104,6 +108,8 @@ class Onboarder:
                     for step in (step for step in changes if step.status == status):
                         undo.append((step, step.make()))
                         self.watcher.done(step)
+                        if stopper.signal_name:
+                            raise RetriableError(f"stopped by {stopper.signal_name}", remedy="Onboard again")
                 project = open_project(self.world.project.root)  # refuses mistakes in the file just written
                 if initial_sync and self.definition.data_sources:
                     self._sync(project, outcome, reporter, stopper, undo)
@@ -162,7 +168,7 @@ class Onboarder:
         result = runner.run(project, runner.Request(name, full_refresh=True), reporter, stopper)
         outcome.run = result
         if result.exit_code == EXIT_FAILED:
-            kind = plugin_call.ERRORS.get(str(result.error_class), InternalError)
+            kind = plugin_call.ERRORS.get(str(result.error_class), RetriableError)
             raise kind(f"the first sync failed: {result.error}")
         outcome.quality = quality.report(project, name)
         if not any(outcome.quality["rows"].values()):
@@ -182,8 +188,8 @@ class Onboarder:
             with suppress(PipeError):  # a registry that is away must not hide why this failed
                 self._leave_reason(error)
             if left:
-                raise InternalError(
-                    f"{error}; and these could not be taken back: {', '.join(left)}",
+                raise LeftOverError(
+                    f"{_sentence(error)}; and these could not be taken back: {', '.join(left)}",
                     remedy=f"Run: growthnav offboard {self.definition.customer_id} --purge",
                 ) from error
             raise
@@ -230,7 +236,7 @@ class Onboarder:
         except BaseException as error:
             if row.status in STATUSES[2:]:
                 with suppress(PipeError):
-                    enter(FAILED if isinstance(error, InternalError) else ROLLED_BACK, error)
+                    enter(FAILED if isinstance(error, LeftOverError) else ROLLED_BACK, error)
             raise
 
     @contextmanager
