@@ -1,7 +1,7 @@
 """From what the rules say to a probability that means what it says.
 
 A table of knots maps the rules' own certainty to the share of such answers that a reviewer accepted. The shipped
-table was measured on the headers of vendors that the rules had not been written with (see `docs/discover.md`).
+table was measured on the headers of vendors that the rules had not been written with (see `docs/discovery.md`).
 """
 
 from __future__ import annotations

@@ -58,6 +58,9 @@ _FRAGMENTS = {
 _WON = {"won", "closedwon", "closed won"}
 _DEAD = {"cancelled", "canceled", "voided", "void", "failed", "declined", "denied", "draft", "rejected", "expired",
          "storniert", "annulé", "annullato", "cancelado", "geannuleerd"}  # fmt: skip
+TIMES = " * "
+"""Between the columns of an expression."""
+
 ROW = ("_sdc_file", "_sdc_row")
 """What tap-csv adds to each row: they name it where nothing else does."""
 
@@ -146,7 +149,7 @@ def _rule(columns: Sequence[ColumnProposal], *, money: bool) -> Any:
     source = source[0] if len(source) == 1 else source
     options: Mapping = {}
     if first.expression:
-        return None  # the preset language has no products: a blocker says so
+        source = {"product": first.expression.split(TIMES)}
     if money and first.unit == "minor":
         options["unit"] = "minor"
     if first.number_format == "comma" and (money or first.target == "quantity"):
@@ -273,9 +276,9 @@ def _blockers(
             if name not in stream["fields"]
         ]
     for column in columns:
-        if column.expression and column.target:
-            problem = f"the {column.target} is {column.expression}, which map-conversions cannot compute"
-            found.append(Blocker("unsupported", column.target, problem, tuple(column.expression.split(" * "))))
+        if column.expression and column.target and column.number_format == "comma":
+            problem = f"the {column.target} is {column.expression}, and products of decimal commas cannot be computed"
+            found.append(Blocker("unsupported", column.target, problem, tuple(column.expression.split(TIMES))))
         if column.doubt and column.target:
             found.append(Blocker("ambiguous", column.target, column.doubt, (column.column,)))
     return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from discovery.words import VOCABULARY, loader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[A-Za-z]{2,}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -168,12 +168,19 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
 """Name -> test of one value."""
 
 
-def shares(values: Sequence[str]) -> dict[str, float]:
-    """Share of the values that have each pattern; patterns that none has are left out."""
+OF_NUMBERS = (
+    *("integer", "whole", "decimal", "zero", "negative", "card", "last4"),
+    *("phone", "international_phone", "postal", "cookie"),
+)
+"""Patterns that a number can have."""
+
+
+def shares(values: Sequence[str], names: Iterable[str] = PATTERNS) -> dict[str, float]:
+    """Share of the values that have each of the patterns; patterns that none has are left out."""
     if not values:
         return {}
     stripped = [value.strip() for value in values]
-    found = {name: sum(map(test, stripped)) / len(stripped) for name, test in PATTERNS.items()}
+    found = {name: sum(map(PATTERNS[name], stripped)) / len(stripped) for name in names}
     return {name: share for name, share in found.items() if share}
 
 

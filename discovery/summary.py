@@ -14,11 +14,17 @@ from discovery.table import SAMPLE_LENGTH, SAMPLES, ColumnProfile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXAMINED = 200
+EXAMINED = 150
 """Distinct sampled values whose patterns are looked at."""
 
 _ENUMERATION = 20
 _MOST = 0.95
+_PATTERNS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("integer", "number"), patterns.OF_NUMBERS),
+    **dict.fromkeys(("date", "timestamp", "time", "boolean"), ()),
+}
+"""Patterns to look for in a column whose type the source declares."""
+
 _TRUTH = {"true", "false"}
 
 
@@ -58,7 +64,7 @@ def column_profile(
     filled = [value for value in values if value is not None and value.strip()]
     tally = Counter(filled)
     examined = list(tally)[:EXAMINED]
-    found = patterns.shares(examined)
+    found = patterns.shares(examined, _PATTERNS.get(declared, patterns.PATTERNS))
     if filled and len(tally) == len(filled) and counts.distinct >= 0.98 * counts.filled:
         found["unique"] = 1.0
     if counts.cards and not found.get("card"):

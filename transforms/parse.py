@@ -18,6 +18,7 @@ from transforms.rules import (
     Join,
     Path,
     Preset,
+    Product,
     RefundRule,
     StreamRule,
     Sum,
@@ -129,7 +130,7 @@ def settable(into: Stream) -> dict[str, Field]:
 
 def field_rule(given: Any, kind: Kind, place: str, problems: Problems) -> FieldRule:
     """One field: a source field, a list of them, or a mapping with options."""
-    if not isinstance(given, dict) or {"join", "sum"} & set(given):
+    if not isinstance(given, dict) or {"join", "sum", "product"} & set(given):
         given = {"from": given}
     problems.unknown(place, given, _FIELD_KEYS)
     if ("from" in given) == ("constant" in given):
@@ -172,6 +173,10 @@ def candidates(given: Any, place: str, problems: Problems) -> tuple[Candidate, .
         elif isinstance(item, dict) and "sum" in item:
             problems.unknown(place, item, {"sum"})
             result.append(Sum(_path(item["sum"], place, problems, wildcard=True)))
+        elif isinstance(item, dict) and "product" in item:
+            problems.unknown(place, item, {"product"})
+            factors = item["product"] if isinstance(item["product"], list) else [item["product"]]
+            result.append(Product(tuple(_path(factor, place, problems) for factor in factors)))
         else:
             result.append(_path(item, place, problems))
     return tuple(result)

@@ -12,6 +12,7 @@ streams:
       currency: {constant: USD}
       product_name: items.0.name          # into nested objects and lists
       quantity: {from: {sum: items.*.quantity}}
+      subtotal: {from: {product: [unit_price, quantity]}}
       user_id: {from: {join: [brand, account], separator: "-"}}
     filter: [{field: status, not_in: [draft]}]
     refund: {from: {sum: refunds.*.amount}}
@@ -87,7 +88,23 @@ class Sum:
         return self.path.roots
 
 
-Candidate = Path | Join | Sum
+@dataclass(frozen=True)
+class Product:
+    """The product of numbers of one record, such as price and quantity; nothing when one of them is empty."""
+
+    parts: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        """For people."""
+        return " x ".join(map(str, self.parts))
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Top-level source fields it reads."""
+        return tuple(part.steps[0] for part in self.parts)
+
+
+Candidate = Path | Join | Sum | Product
 
 
 @dataclass(frozen=True)

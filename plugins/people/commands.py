@@ -15,7 +15,7 @@ from plugins.run import summary
 if TYPE_CHECKING:
     from pathlib import Path
 
-JOB = "identity"
+JOB = "reconcile"
 
 
 @click.command("reconcile")
@@ -25,7 +25,7 @@ JOB = "identity"
 def reconcile(directory: Path | None, tenant: str, *, full_refresh: bool) -> None:
     """Find TENANT's people anew in everything there is, under ids that stay.
 
-    Runs the job `identity`, and exits as `growthnav run` does.
+    Runs the job `reconcile`, and exits as `growthnav run` does.
     """
     reporter = progress.reporter()
     try:

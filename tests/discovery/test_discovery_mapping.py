@@ -281,3 +281,17 @@ def test_an_edited_proposal_is_built_again() -> None:
     document, blockers = build(profile, proposal.role, edited)
     assert "value" not in document["streams"]["orders"]["fields"]
     assert [(blocker.kind, blocker.field) for blocker in blockers] == [("missing", "value")]
+
+
+def test_a_value_that_no_column_is_is_price_times_quantity() -> None:
+    records = [
+        {"InvoiceNo": str(536365 + number // 4), "StockCode": f"{85123 + number}A", "Description": f"LANTERN {number}",
+         "Quantity": str(1 + number % 6), "InvoiceDate": "2010-12-01 08:26:00", "UnitPrice": "2.55",
+         "CustomerID": str(17850 + number % 9)}
+        for number in range(40)
+    ]  # fmt: skip
+    proposal = propose(profile_rows("retail", records))
+    assert proposal.column("UnitPrice").expression == "UnitPrice * Quantity"
+    assert proposal.blockers == ()
+    rows = mapped(parse.preset("retail", proposal.mapping), "retail", records)
+    assert [row["value"] for row in rows[:3]] == ["2.55", "5.10", "7.65"]

@@ -347,7 +347,15 @@ def test_two_tenants_have_nothing_in_common(tmp_path: Path) -> None:
 
 def test_no_personal_value_in_store_log_or_lineage(tmp_path: Path) -> None:
     """Invariant 10, in a process of its own; the values are looked for in every file and stream."""
-    secret = ["ann.lee@mail.example", "2125550142", "LOYAL-777", "Leeuwenhoek", "1980-01-02", "17 Elm Street", "deadbeef99"]
+    secret = [
+        "ann.lee@mail.example",
+        "2125550142",
+        "LOYAL-777",
+        "Leeuwenhoek",
+        "1980-01-02",
+        "17 Elm Street",
+        "deadbeef99",
+    ]
     person = profile(
         "R-1",
         ("email", secret[0]), ("phone", "(212) 555-0142"), ("loyalty_id", secret[2]), ("hashed_cc", secret[6]),
