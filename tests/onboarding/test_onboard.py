@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -325,3 +326,58 @@ def test_a_wrong_password_raises_its_class(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setenv("TILL_PASSWORD", "no")
     with pytest.raises(CredentialsError):
         onboard(place)
+
+
+def test_other_tables_in_the_file_of_a_dataset_stay(place: Place) -> None:
+    path = place.root / "out" / "acme.duckdb"
+    path.parent.mkdir()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT 7 AS number")
+    with pytest.raises(OSError, match="canary"):
+        onboard(place, Watch(fail_at="dataset"))
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.execute("SELECT number FROM mine").fetchall() == [(7,)]
+        assert connection.execute("SELECT COUNT(*) FROM information_schema.tables").fetchall() == [(1,)]
+
+
+def test_a_signal_takes_everything_back(place: Place) -> None:
+    class Interrupts(Watch):
+        def done(self, step: Step) -> None:
+            super().done(step)
+            if step.what == "secret":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    before, watch = snapshot(place), Interrupts()
+    with pytest.raises(PipeError, match="stopped by SIGTERM") as caught:
+        onboard(place, watch)
+    assert caught.value.kind == "retriable"
+    assert snapshot(place) == before
+    assert watch.taken_back == watch.made[::-1]
+
+
+def test_what_cannot_be_taken_back_is_told(place: Place) -> None:
+    class Spoils(Watch):
+        def done(self, step: Step) -> None:
+            super().done(step)
+            if step.what == "secret":
+                (place.root / ".growthnav" / "secrets" / "acme.json").chmod(0o644)  # refused from now on
+
+    with pytest.raises(PipeError, match=f"could not be taken back: create secret {PATH}") as caught:
+        onboard(place, Spoils(fail_at="connector"))
+    assert "growthnav offboard acme --purge" in str(caught.value)
+    assert place.registry.onboardings("acme")[0].status == "FAILED"
+    assert place.registry.connectors("acme") == []
+
+
+def test_secrets_from_the_environment(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (place.root / "meltano.yml").open("a") as wiring:
+        wiring.write("\nannotations:\n  growthnav:\n    secrets: {kind: environment}\n")
+    name = "GROWTHNAV_ACME_CONNECTOR_POSTGRES_TILL"
+    before = snapshot(place)
+    with pytest.raises(ConfigurationError, match=f"{name} does not hold the one for {PATH}.*password, user"):
+        onboard(place)
+    assert snapshot(place) == before
+    monkeypatch.setenv(name, json.dumps({"user": "reader", "password": PASSWORD}))
+    onboard(place)
+    values = place.vault.resolve(place.project.tenant("acme"))
+    assert values["ACME__POSTGRES_TILL_PASSWORD"] == PASSWORD
