@@ -280,6 +280,25 @@ def test_row_7_a_wrong_password_keeps_nothing(place: Place) -> None:
     assert place.files() == before
 
 
+def test_row_8_first_sync_data_check_and_schedule(place: Place) -> None:
+    done = place.call("onboard", place.write(), "--initial-sync", "--events")
+    assert done.code == 0, done.err
+    result = done.events[-1]
+    assert (result["run"]["sync_mode"], result["run"]["records_loaded"]) == ("full", 3)
+    found = result["quality"]
+    assert found["rows"] == {"conversions of postgres-till": 3}
+    assert (found["first"][:10], found["last"][:10], found["people"]) == ("2026-01-01", "2026-01-03", 3)
+    assert found["filled"]["conversions"]["value"] == 1.0
+    assert (found["not_positive"], found["rejects"]) == (0, {})
+    with duckdb.connect(str(place.root / "out" / "acme.duckdb"), read_only=True) as connection:
+        rows = connection.execute("SELECT connector, value FROM growthnav_acme.conversions").fetchall()
+    assert [(name, float(value)) for name, value in rows] == [("postgres-till", 12.5)] * 3
+    (connector,) = place.registry.connectors("acme")
+    assert connector.last_sync is not None
+    assert place.project.tenant("acme").schedules == [("@daily", "acme-daily")]
+    assert len(place.registry.runs("acme")) == 1
+
+
 def test_a_source_that_is_away_is_told_as_such(place: Place) -> None:
     with pytest.raises(PipeError) as caught:
         onboard(place, data_sources=[till(connection_params={"broken": "test"})])
