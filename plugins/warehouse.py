@@ -103,7 +103,8 @@ class DuckDBWarehouse:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """As `Warehouse.query`."""
         with self._open(read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+            rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+        return rows
 
     def _open(self, *, read_only: bool) -> Any:
         """The file.

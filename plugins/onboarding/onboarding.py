@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipe import times
 from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError, RetriableError
 from plugins import lock, plugin_call, runner
-from plugins.onboarding import steps
+from plugins.onboarding import steps, tenant_file
 from plugins.project import open_project
 from plugins.registry import Customer, Onboarding, open_registry
 from plugins.secrets import open_vault
@@ -84,9 +84,13 @@ class Onboarder:
         self._check_name()
 
     def is_known(self) -> bool:
-        """Whether the tenant is there already, and not as the rest of an onboarding that failed."""
+        """Whether the tenant is there already, and not as the rest of an onboarding that failed or was killed.
+
+        Its file is written last, so without it there is only such a rest, and this onboarding completes it.
+        """
         customer = self.world.registry.customer(self.definition.customer_id)
-        return customer is not None and customer.is_active
+        file = tenant_file.path(self.world.project, self.definition.customer_id)
+        return customer is not None and customer.is_active and file.exists()
 
     def plan(self) -> list[Step]:
         """What would be changed."""

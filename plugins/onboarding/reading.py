@@ -172,8 +172,12 @@ class _Reader:
         plugin = self.project.plugins.get(name)
         if plugin is None or plugin.kind != "extractors":
             known = [plugin.name for plugin in self.project.plugins.values() if _is_shipped(plugin)]
-            text = f"'{name}' is not in meltano.yml. {suggestion(name, known)}There is: {', '.join(sorted(known))}"
-            self.bad(f"{place}.{'extractor' if 'extractor' in entry else 'connector_type'}", text)
+            if "extractor" in entry:
+                text = f"'{name}' is not in meltano.yml. {suggestion(name, known)}There is: {', '.join(sorted(known))}"
+                self.bad(f"{place}.extractor", text)
+            else:
+                text = f"{connector.title} cannot be read yet: there is no {name}. See: growthnav connectors"
+                self.bad(f"{place}.connector_type", text)
             return None
         return plugin
 

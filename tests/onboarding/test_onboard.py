@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,7 @@ def test_every_mistake_is_told_at_once_by_its_field(place: Place) -> None:
             till("b", extractor="tap-stubb", credentials={"password": "${NOT_THERE}"}),
             till("c", field_overrides={"total": "valeu"}, credentials={"passwort": "canary", "user": ""}),
             till("c", sync_schedule="realtime", credentials={}),
+            {"connector_type": "otter", "name": "x"},
             "text",
         ],
     }
@@ -175,7 +177,8 @@ def test_every_mistake_is_told_at_once_by_its_field(place: Place) -> None:
         "data_sources[5].credentials.user: is empty",
         "data_sources[6].sync_schedule: there is no realtime",
         "data_sources: 'postgres-c' is there twice",
-        "data_sources[7]: must be a mapping",
+        "data_sources[7].connector_type: Otter cannot be read yet: there is no tap-otter",
+        "data_sources[8]: must be a mapping",
     ]
     assert [text for text in expected if text not in told] == []
     assert "canary" not in told
@@ -345,6 +348,31 @@ def test_a_wrong_password_raises_its_class(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setenv("TILL_PASSWORD", "no")
     with pytest.raises(CredentialsError):
         onboard(place)
+
+
+def test_an_onboarding_that_was_killed_is_completed_by_the_next(place: Place) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from plugins.project import open_project\n"
+        "from plugins import progress; from plugins.processes import Stopper\n"
+        "from plugins.onboarding import reading; from plugins.onboarding.onboarding import Onboarder\n"
+        "class Dies:\n"
+        "    def status(self, status): pass\n"
+        "    tested = undone = status\n"
+        "    def done(self, step): step.what == 'secret' and os._exit(9)\n"
+        "project = open_project(Path(sys.argv[1]))\n"
+        "onboarder = Onboarder(project, reading.read_file(project, Path(sys.argv[2])), Dies())\n"
+        "with Stopper() as stopper:\n"
+        "    onboarder.run(onboarder.plan(), progress.PlainLines(), stopper, initial_sync=False)\n"
+    )
+    path = place.write()
+    died = place.call("-c", code, place.root, path, command=Path(sys.executable))
+    assert died.code == 9, died.err
+    assert place.vault.paths("acme") == [PATH]
+    assert place.registry.connectors("acme") == []
+    done = place.call("onboard", path)
+    assert done.code == 0, done.err
+    assert [row.connector_id for row in place.registry.connectors("acme")] == ["postgres-till"]
+    assert place.call("onboard", path).out == "acme is there already, and nothing in it changes.\n"
 
 
 def test_other_tables_in_the_file_of_a_dataset_stay(place: Place) -> None:
