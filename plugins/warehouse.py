@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from plugins.project import Plugin, Project, Tenant
+    from transforms.models.queries import Parameters
 
 LOADERS = ("target-duckdb", "target-bigquery")
 
@@ -37,6 +38,9 @@ class Warehouse(Protocol):
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """What a SELECT gives."""
+
+    def make_models(self, parameters: Parameters) -> dict[str, int]:
+        """Make the tables of the SQL models anew, all or none; model -> rows."""
 
 
 def create(project: Project, tenant: str, loader: Plugin, own: Mapping[str, Any]) -> None:
@@ -119,6 +123,12 @@ class DuckDBWarehouse:
         except duckdb.IOException:
             raise RetriableError(f"{self._path.name} is in use", remedy="Wait for the run's end") from None
 
+    def make_models(self, parameters: Parameters) -> dict[str, int]:
+        """As `Warehouse.make_models`, and raises as `runner.run`."""
+        from transforms.models import runner
+
+        return runner.run(self._path, self._schema, parameters)
+
 
 class BigQueryWarehouse:
     """A dataset of BigQuery."""
@@ -167,6 +177,12 @@ def _service_errors(what: str) -> AbstractContextManager[None]:
 
     return service_errors(what)
 
+    def make_models(self, parameters: Parameters) -> dict[str, int]:
+        """As `Warehouse.make_models`, and raises as `transforms.models.bigquery.run`."""
+        from transforms.models import bigquery as models
+
+        return models.run(self._client, self._dataset.rpartition(".")[2], parameters)
+
 
 def of_tenant(project: Project, tenant: Tenant) -> Warehouse:
     """The warehouse that a tenant's jobs fill; of several, the first.
@@ -180,7 +196,8 @@ def of_tenant(project: Project, tenant: Tenant) -> Warehouse:
 
 
 def loader_of(project: Project, tenant: Tenant) -> Plugin:
-    """The loader of a tenant's jobs: those it schedules, else the embedded default."""
-    jobs = [job for _, job in tenant.schedules]
-    loaders = [plugin for plugin in project.plugins_of(jobs) if plugin.kind == "loaders"]
-    return loaders[0] if loaders else project.plugins[LOADERS[0]]
+    """Of the jobs a tenant schedules, else the one it has settings for, else the embedded default."""
+    scheduled = project.plugins_of(job for _, job in tenant.schedules)
+    configured = [project.plugins.get(str(entry.get("name"))) for _, entry in tenant.entries("loaders")]
+    found = (plugin for plugin in (*scheduled, *configured) if plugin and plugin.kind == "loaders")
+    return next(found, project.plugins[LOADERS[0]])
