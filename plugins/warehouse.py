@@ -170,13 +170,6 @@ class BigQueryWarehouse:
         with _service_errors("the query"):
             return [tuple(row.values()) for row in self._client.query(sql).result()]
 
-
-def _service_errors(what: str) -> AbstractContextManager[None]:
-    """The client's errors as ours; the client is loaded only where it is used."""
-    from targets.bigquery.errors import service_errors
-
-    return service_errors(what)
-
     def make_models(self, parameters: Parameters) -> dict[str, int]:
         """As `Warehouse.make_models`, and raises as `transforms.models.bigquery.run`."""
         from transforms.models import bigquery as models
@@ -201,3 +194,10 @@ def loader_of(project: Project, tenant: Tenant) -> Plugin:
     configured = [project.plugins.get(str(entry.get("name"))) for _, entry in tenant.entries("loaders")]
     found = (plugin for plugin in (*scheduled, *configured) if plugin and plugin.kind == "loaders")
     return next(found, project.plugins[LOADERS[0]])
+
+
+def _service_errors(what: str) -> AbstractContextManager[None]:
+    """The client's errors as ours; the client is loaded only where it is used."""
+    from targets.bigquery.errors import service_errors
+
+    return service_errors(what)
