@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PLUGINS = {
     "tap-bigquery": ("taps.bigquery.tap", "TapBigQuery"),
     "tap-csv": ("taps.csv.tap", "TapCSV"),
+    "tap-identity": ("identity.reconcile.tap", "TapIdentity"),
     "tap-mysql": ("taps.mysql.tap", "TapMySQL"),
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
     "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),

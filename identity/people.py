@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from identity.engine import UUID_BYTES
 from identity.fragments import KINDS
+from identity.held import Held
 from identity.links import CUSTOMER, RECORD_KIND
 from identity.store import Merge
 from pipe.columnar import fetch
@@ -57,6 +58,7 @@ class People:
         self._told: set[int] = set()
         self._start = self._now = store.latest() + 1
         self.has_records = store.has_records()
+        self.held = Held(store)
         self.minted = 0
         self.merged = 0
         store.db.execute("CREATE TEMP TABLE told (known UUID)")
@@ -98,7 +100,7 @@ class People:
         """New persons. An identifier founds at most one, because from then on it is known: no id is used twice."""
         # Of the smallest hash, wherever it stands in the record: a source may list its identifiers in any order.
         founders = _smallest(links, len(mints))[mints]
-        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(founders)))
+        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(founders)), self._now)
         self._count += len(uids)
         self.minted += len(uids)
         return uids

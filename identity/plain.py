@@ -25,6 +25,7 @@ _PHONE_FORM: Final = "right(translate(value, '+ .()-', ''), 10)"
 _FINGERPRINT: Final = "[0-9A-Za-z_-]*[A-WYZa-wyz][0-9A-Za-z_-]*"
 _HEXADECIMAL: Final = "[0-9A-Fa-f]+"
 _ZEROS: Final = "[0 ._:-]*"
+_NORTH_AMERICA: Final = "+1"
 _SHORTEST, _SHORTEST_DOMAIN, _LONGEST_DOMAIN = 8, 3, 253
 _IDS: Final = ("loyalty_id", "device_id", "cookie_id", CUSTOMER_ID)
 
@@ -35,6 +36,21 @@ def hashed(normaliser: Normaliser, secrets: Mapping[str, str], relation: str) ->
     `relation` has the columns `place`, `kind`, `value` and `secret`, which is the one for a customer_id's source
     system; those of the other types are in `secrets`.
     """
+    before = {kind: literal(secret) for kind, secret in secrets.items()} | {CUSTOMER_ID: "secret"}
+    before["phone"] = literal(secrets["phone"] + _NORTH_AMERICA)
+    return _query(
+        normaliser, relation, {kind: f"left(sha256({text} || form), {DIGITS})" for kind, text in before.items()}
+    )
+
+
+def normal(normaliser: Normaliser, relation: str) -> str:
+    """The same for the normal form itself; `relation` needs no `secret`."""
+    texts = {**dict.fromkeys(("email", "hashed_cc", *_IDS), "form"), "phone": f"{literal(_NORTH_AMERICA)} || form"}
+    return _query(normaliser, f"(SELECT *, NULL AS secret FROM {relation})", texts)  # noqa: S608  a name of ours
+
+
+def _query(normaliser: Normaliser, relation: str, texts: Mapping[str, str]) -> str:
+    """`place` and, by type, the text made of `form` where that is plain and no placeholder."""
     forms = {
         "email": _case(f"{_full('value', _EMAIL)}", "lower(value)"),
         "phone": _case(_phone(normaliser), _PHONE_FORM),
@@ -51,10 +67,7 @@ def hashed(normaliser: Normaliser, secrets: Mapping[str, str], relation: str) ->
         "phone": f"NOT ({_odd_phone(normaliser)})",
         **{kind: _good_id(normaliser, kind) for kind in ("hashed_cc", *_IDS)},
     }
-    before = {kind: literal(secret) for kind, secret in secrets.items()} | {CUSTOMER_ID: "secret", "phone": ""}
-    before["phone"] = literal(secrets["phone"] + "+1")
-    hashes = {kind: f"WHEN {good[kind]} THEN left(sha256({before[kind]} || form), {DIGITS})" for kind in forms}
-    found = _by_kind({kind: f"CASE {hash_} END" for kind, hash_ in hashes.items()})
+    found = _by_kind({kind: f"CASE WHEN {good[kind]} THEN {texts[kind]} END" for kind in forms})
     in_form = f"SELECT place, kind, secret, {_by_kind(forms)} AS form FROM {relation}"  # noqa: S608  quoted texts
     return f"SELECT place, {found} AS text FROM ({in_form})"  # noqa: S608
 

@@ -14,8 +14,9 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from identity import columns, settings
 from identity.columns import TableRows
 from identity.fragments import Normaliser
-from identity.hashing import Hasher, make_key, read_key
+from identity.hashing import Hasher
 from identity.identify import Identifiers
+from identity.keys import tenant_key
 from identity.lineage import Lineage
 from identity.links import find_links
 from identity.people import People
@@ -65,7 +66,7 @@ class ResolveIdentity(PipeMapper):
 
     def _start(self, chosen: settings.Settings, opening: ExitStack) -> None:
         opening.callback(Hold(chosen.store).release)
-        self.hasher = Hasher(_key(chosen))
+        self.hasher = Hasher(tenant_key(chosen.key, chosen.store, chosen.key_file))
         self.store = Store(chosen.store, chosen.tenant, self.hasher, durable=chosen.durable)
         opening.callback(self.store.close)
         normaliser = Normaliser(chosen.region, gmail_dots=chosen.gmail_dots, placeholders=chosen.placeholders)
@@ -232,15 +233,6 @@ class ResolveIdentity(PipeMapper):
         """Our own check in place of the SDK's: it quotes no value and finds unknown names."""
         self.settings = settings.read(self._config)
         return []
-
-
-def _key(chosen: settings.Settings) -> bytes:
-    """The tenant's secret key; a new one only for a new store."""
-    if chosen.key is not None:
-        return chosen.key
-    if chosen.store.exists() or chosen.key_file.exists():
-        return read_key(chosen.key_file)
-    return make_key(chosen.key_file)
 
 
 def main() -> NoReturn:

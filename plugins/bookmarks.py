@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipe.errors import ConfigurationError
+from pipe.files import keep
 from plugins import wiring
-from plugins.files import keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipe.files import keep
 from pipe.streams import Stream
-from plugins.files import keep
 from transforms import sources
 
 if TYPE_CHECKING:

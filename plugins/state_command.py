@@ -10,8 +10,8 @@ import click
 
 from pipe import times
 from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, PipeError
+from pipe.files import keep
 from plugins import lock, runner, state_file, states
-from plugins.files import keep
 from plugins.project import listing, open_project
 from plugins.registry import open_registry
 

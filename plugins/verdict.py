@@ -48,14 +48,20 @@ def judge(log: RunLog, returncode: int, stopped_by: str | None) -> Verdict:
         return _finished(log)
     if stopped_by:
         return _interrupted(log, stopped_by)
-    left_out = log.exit_codes == {"extractors": SkippableError.exit_code}
-    if (cause := log.cause) and not left_out:
+    if (cause := log.cause) and not _left_out(log):
         return _by_complaint(log, cause)
     if log.exit_codes:
         return _by_exit_code(log)
     if returncode < 0 or returncode == KILLED:
         return Verdict(EXIT_FAILED, "Meltano was killed. Run again", RetriableError.kind)
     return _by_meltano(log)
+
+
+def _left_out(log: RunLog) -> bool:
+    """Whether a tap ended with 1, or a mapper that said why: all there is was loaded, but for what they left out."""
+    if set(log.exit_codes.values()) != {SkippableError.exit_code} or "loaders" in log.exit_codes:
+        return False
+    return "extractors" in log.exit_codes or (log.cause is not None and log.cause.kind == SkippableError.kind)
 
 
 def _finished(log: RunLog) -> Verdict:
@@ -101,7 +107,7 @@ def _by_exit_code(log: RunLog) -> Verdict:
     if plugin in log.crashed:
         return Verdict(EXIT_FAILED, f"{plugin} crashed with exit code {code}. {_LOG_HINT}", UNKNOWN, plugin)
     kind = KIND_BY_EXIT_CODE.get(code, UNKNOWN)
-    if role == EXTRACTOR and kind == SkippableError.kind:
+    if _left_out(log):
         cause = log.cause
         said = f": {cause.text}" if cause else f". {_LOG_HINT}"
         return Verdict(EXIT_PARTIAL, f"{plugin} left out some records or streams{said}", kind, plugin)

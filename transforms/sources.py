@@ -18,7 +18,7 @@ from transforms.rules import FieldRule, Preset, Source, StreamRule
 from transforms.rules import Path as FieldPath
 
 PRESETS = Path(__file__).parent / "presets"
-_CHANGES = {"match", "fields", "field_overrides", "filter", "fragments", "refund"}
+_CHANGES = {"match", "fields", "field_overrides", "filter", "fragments", "refund", "source_types"}
 _KEYS = {"preset", "connector", "zone", "streams", "currency", "extractor"} | _CHANGES
 _CONNECTOR = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -130,6 +130,7 @@ def _apply(
     fields = _overridden(fields, rule, change.get("field_overrides", {}), place, problems, partly=partly)
     extra = parse.fragments(change.get("fragments", []), f"{place}.fragments", problems)
     named = {fragment.type for fragment in extra}
+    expected = parse.source_types(change.get("source_types", {}), f"{place}.source_types", problems)
     return dataclasses.replace(
         rule,
         match=tuple(_list(change["match"])) if "match" in change else rule.match,
@@ -137,6 +138,7 @@ def _apply(
         filters=rule.filters + parse.conditions(change.get("filter", []), f"{place}.filter", problems),
         fragments=extra + tuple(fragment for fragment in rule.fragments if fragment.type not in named),
         refund=parse.refund(change["refund"], f"{place}.refund", problems) if "refund" in change else rule.refund,
+        source_types=tuple((dict(rule.source_types) | dict(expected)).items()),
     )
 
 
@@ -168,7 +170,7 @@ def _overridden(
             continue
         taken[target] = str(source_field)
         before = result.get(target, FieldRule())
-        path = FieldPath(tuple(str(source_field).split(".")))
+        path = FieldPath.of(str(source_field))
         default = before.default if before.constant is None else before.constant
         result[target] = dataclasses.replace(
             before, candidates=(path, *before.candidates), constant=None, default=default

@@ -52,7 +52,10 @@ class ConnectorType:
 
 @cache
 def types() -> dict[str, ConnectorType]:
-    """Every kind, by name."""
+    """Every kind, by name. A preset that is not shipped yet counts as none: the definition must name one."""
+    from transforms import sources
+
+    shipped = sources.shipped()
     content = yaml.safe_load(Path(__file__).with_name("catalogue.yml").read_text(encoding="utf-8"))
     return {
         name: ConnectorType(
@@ -60,7 +63,7 @@ def types() -> dict[str, ConnectorType]:
             entry["title"],
             entry["category"],
             entry["extractor"],
-            entry.get("preset"),
+            entry.get("preset") if entry.get("preset") in shipped else None,
             tuple(entry["credentials"]),
             tuple(entry.get("ask", ())),
         )

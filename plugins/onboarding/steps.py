@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipe.files import keep
 from plugins import warehouse
-from plugins.files import keep
 from plugins.onboarding import tenant_file
 from plugins.registry import Connector, Customer
 

@@ -68,7 +68,7 @@ def _environment(definition: Definition) -> dict[str, Any]:
 def settings(source: DataSource) -> dict[str, Any]:
     """The settings of its extractor: secret ones by the name of their variable."""
     references = {
-        name: f"${{{variable(source.customer_id, source.connector_id, name)}}}" for name in sorted(source.credentials)
+        name: f"${{{variable(source.customer_id, source.connector_id, name)}}}" for name in source.credentials
     }
     return {**source.connection_params, **references}
 

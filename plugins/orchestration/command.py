@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from plugins.files import keep
+from pipe.files import keep
 from plugins.orchestration import cron, schedules, systemd
 from plugins.project import open_project
 

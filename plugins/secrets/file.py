@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from pipe.errors import CredentialsError
-from plugins.files import keep
+from pipe.files import keep
 from plugins.secrets import vault
 
 if TYPE_CHECKING:

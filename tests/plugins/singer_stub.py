@@ -106,7 +106,7 @@ def spend(config: dict) -> None:
 
 
 def mapper(config: dict) -> None:
-    """Passes everything; counts like map-conversions; with `die_at` ends at that line."""
+    """Passes everything; counts like map-conversions; with `die_at` ends at that line, else at the end."""
     fetched = 0
     for number, line in enumerate(sys.stdin, 1):
         if number == config.get("die_at"):
@@ -125,6 +125,7 @@ def mapper(config: dict) -> None:
     count("mapped_count", fetched - rejected, stage=NAME, stream="rows", into="conversions")
     count("mapped_count", fetched - rejected - filtered, stage=NAME, stream="rows", into="customer_profiles")
     count("filtered_count", filtered, stage=NAME, stream="rows", into="customer_profiles")
+    leave(config)
 
 
 def target(config: dict) -> None:

@@ -17,6 +17,9 @@ CASES: dict[str, dict[str, Any]] = {
     "tap_says": {"tap": {"exit": 75, "say": "retriable error: stream 'rows': busy (429). Run again later"}},
     "tap_crash": {"tap": {"crash": True, "api_key": "${CRASH_KEY}"}},
     "mapper_dies": {"mapper": {"die_at": 4, "exit": 65, "say": "data error: stream 'rows': too many rejects. Mend it"}},
+    "mapper_leaves_out": {
+        "mapper": {"exit": 1, "say": "skippable error: stream 'rows': stopped, its source has changed"}
+    },
     "mapper_dies_early": {
         "tap": {"hang": "never"},
         "mapper": {"die_at": 2, "exit": 65, "say": "data error: input line 2 is not a Singer message"},
@@ -54,6 +57,7 @@ def outcomes(shared: Project) -> dict[str, Ended]:
         ("tap_says", 2, "retriable", "tap-stub"),
         ("tap_crash", 2, "unknown", "tap-stub"),
         ("mapper_dies", 2, "data", "map-stub"),
+        ("mapper_leaves_out", 1, "skippable", "map-stub"),
         ("mapper_dies_early", 2, "data", "map-stub"),
         ("target_dies", 2, "configuration", "target-stub"),
     ],

@@ -207,6 +207,26 @@ def test_rows_that_change_between_runs_and_nothing_else():
     assert not run(made, service, second.state).rows("things").keys() - changed
 
 
+def test_years_without_rows_cost_a_few_calls():
+    made, service = windowed(10)
+    first = run(made, service, start_date="2024-01-01")
+    calls = len(service.calls)
+    days = (datetime.now(UTC) - datetime(2024, 1, 1, tzinfo=UTC)).days
+    assert calls <= days / 120 + 6  # windows of 30 days that grow to 120
+    service.forget()
+    assert run(made, service, first.state).error is None
+    assert len(service.calls) <= 7  # 30 days, then 120, 480, 1920 and so on
+
+
+@pytest.mark.parametrize(
+    ("pages", "first_load", "days"), [(0, True, 60), (1, True, 60), (2, True, 30), (101, True, 15), (1, False, 120)]
+)
+def test_windows_grow_where_little_is_and_shrink_where_much_is(pages: int, first_load: bool, days: int):
+    month = timedelta(days=30)
+    assert CHANGED.resized(month, pages, first_load=first_load) == timedelta(days=days)
+    assert CHANGED.resized(month * 4, 0, first_load=True) == month * 4
+
+
 def test_rows_of_the_future_and_rows_without_a_time():
     made, service = windowed(20)
     service.corpus["things"] += [thing(0, id="x", changed_at=None), thing(0, id="y", changed_at="2999-01-01T00:00:00Z")]

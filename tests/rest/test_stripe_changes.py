@@ -23,6 +23,14 @@ from taps.stripe.tap import TapStripe
 DAY = 86_400
 
 
+def ago(days: float) -> str:
+    """The time so many days ago, as the settings take it."""
+    return to_text(datetime.fromtimestamp(time.time() - days * DAY, UTC))
+
+
+START = ago(40)
+
+
 @pytest.fixture
 def account() -> Iterator[Service]:
     """An account that sold something every six hours until an hour ago, for 25 days."""
@@ -37,7 +45,7 @@ def account() -> Iterator[Service]:
 
 
 def sync(account: Service, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": "2026-01-01", **settings}
+    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": START, **settings}
     run = run_tap(TapStripe, config, state, streams)
     assert run.error is None, run.error
     assert not account.problems
@@ -47,7 +55,7 @@ def sync(account: Service, streams: list[str], state: Any = None, **settings: An
 def days_ago(state: dict[str, Any], days: float) -> dict[str, Any]:
     """A state as it was that many days ago."""
     for mark in state["bookmarks"].values():
-        mark["changes"] = to_text(datetime.fromtimestamp(time.time() - days * DAY, UTC))
+        mark["changes"] = ago(days)
     return state
 
 
@@ -127,12 +135,28 @@ def test_a_run_that_is_cut_among_events_reads_them_again(account: Service):
     account.touch()
     state = days_ago(first.state, 1)
     account.faults.append(Fault("status", after=10, times=1000, value=500, path="/v1/charges/"))
-    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": "2026-01-01"}
+    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": START}
     broken = run_tap(TapStripe, config, state, ["charges"])
     assert broken.error is not None
     account.faults.clear()
     again = sync(account, ["charges"], broken.states[-1] if broken.states else state)
     assert {(row["id"],) for row in changed} <= set(again.rows("charges"))
+
+
+def test_what_changed_while_a_first_run_was_cut_is_not_lost(account: Service):
+    account.faults.append(Fault("status", after=1, times=1000, value=500))
+    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": START}
+    cut = run_tap(TapStripe, config, None, ["charges"])
+    assert cut.error is not None
+    account.faults.clear()
+    read = next(iter(cut.rows("charges")))[0]
+    row = next(row for row in account.corpus["charges"] if row["id"] == read)
+    row["amount_refunded"] = 9
+    account.corpus["events"].append(stripe.event("charge.refunded", row, int(time.time())))
+    account.touch()
+    time.sleep(1.1)  # so that the event is not of the second in which the next run begins
+    rest = sync(account, ["charges"], cut.states[-1])
+    assert rest.rows("charges")[(read,)]["amount_refunded"] == 9
 
 
 def test_events_of_the_last_minutes_are_seen_by_the_next_run_too(account: Service):
@@ -153,7 +177,7 @@ def test_a_list_is_read_from_its_start_when_the_row_it_stood_at_is_gone(account:
     created = int(time.time()) - DAY
     account.corpus["charges"] = [stripe.charge(number, created=created) for number in range(250)]  # of one second
     account.faults.append(Fault("change", after=1, value=delete, path="/v1/charges"))
-    run = sync(account, ["charges"], start_date=to_text(datetime.fromtimestamp(time.time() - 2 * DAY, UTC)))
+    run = sync(account, ["charges"], start_date=ago(2))
     assert len(run.rows("charges")) == 250
     asked = [call.params.get("starting_after") for call in account.calls]
     assert asked.count(None) == 2
@@ -162,7 +186,7 @@ def test_a_list_is_read_from_its_start_when_the_row_it_stood_at_is_gone(account:
 
 def test_a_signal_ends_a_run_that_waits(account: Service, tmp_path: Path):
     account.faults.append(Fault("rate_seconds", after=3, times=1000, value=600))
-    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": "2026-10-01", "retry_seconds": 900}
+    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": ago(100), "retry_seconds": 900}
     (tmp_path / "config.json").write_text(json.dumps(config))
     command = [str(BIN / "tap-stripe"), "--config", str(tmp_path / "config.json")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tap:

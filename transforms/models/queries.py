@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODELS = ("person_current", "person_sources", "rfm_purchases", "rfm_users", "rfm_people")
 """Tables, in the order in which they build on one another."""
 
-INLINE = ("rfm_customers",)
+INLINE = ("rfm_customers", "record_person")
 """Queries that become part of the models which name them, and no table of their own."""
 
 REQUIRED = ("conversions",)

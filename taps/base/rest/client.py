@@ -7,53 +7,33 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from contextlib import contextmanager
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-import msgspec
 import requests
 import urllib3
 
-from pipe import lenient, messages
-from pipe.errors import ConfigurationError, CredentialsError, DataError, PipeError, RetriableError, SkippableError
+from pipe import messages
+from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 from taps.base.rest.auth import Auth, Fixed
 from taps.base.rest.budget import Account, Budget, Sleep
-from taps.base.rest.retry import TOO_MANY, AgainError, RestartError, Retry, retry_after
-from taps.base.rest.template import dig
+from taps.base.rest.judge import MissingError, RefusedError, Reply, decode, judge
+from taps.base.rest.retry import AgainError, Retry, retry_after
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator, Mapping
 
+__all__ = ["Client", "MissingError", "RefusedError", "Reply"]
+
 T = TypeVar("T")
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _CONNECT_SECONDS = 10
 _CHUNK = 1 << 17
 _OK = 200
-_NOTHING = {204, 304}
 _LONG_WAIT = 10
-
-
-class Reply(NamedTuple):
-    """One answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-class MissingError(SkippableError):
-    """There is nothing at this address (any more)."""
-
-    def __init__(self, stream: str) -> None:
-        """For a stream."""
-        super().__init__("the service has nothing at this address", rule="not_found", stream=stream)
 
 
 class Client:
@@ -139,13 +119,9 @@ class Client:
         data = None if body is None else messages.encode(body)
         sent = {"Content-Type": "application/json", **(headers or {})} if data else headers
 
-        def accepted(reply: Reply) -> T:
-            decoded = None if reply.status in _NOTHING else self._decoded(reply)
-            return accept(decoded, reply.headers)
-
         return self.exchange(
             lambda: self.perform(method, url, params=params, data=data, headers={**self.signed(), **(sent or {})}),
-            accepted,
+            lambda reply: accept(decode(reply), reply.headers),
             where,
         )
 
@@ -221,7 +197,8 @@ class Client:
                 self.account.take(stream)
                 reply = perform()
                 if judged:
-                    self._judge(reply, stream)
+                    self._look(reply)
+                    judge(reply, self.retry, stream)
                 return accept(reply)
             except RefusedError as refused:
                 if renewed or not self.auth.renew(self):
@@ -255,91 +232,17 @@ class Client:
             )
         return headers
 
+    def _look(self, reply: Reply) -> None:
+        """Show the answer to whoever watches, and note if the next call has to wait."""
+        if self._watch:
+            self._watch(reply)
+        if self.retry.rates and (pause := self.retry.rates.wait(reply.headers)):
+            self._pause = min(pause, self.retry.seconds)
+
     def _wait_out(self) -> None:
         if self._pause:
             pause, self._pause = self._pause, 0.0
             self._sleep(pause)
-
-    def _judge(self, reply: Reply, stream: str) -> None:
-        """Raise unless the answer is a good one, as far as status and body rules tell."""
-        status, policy = reply.status, self.retry
-        if self._watch:
-            self._watch(reply)
-        if policy.rates and (pause := policy.rates.wait(reply.headers)):
-            self._pause = min(pause, policy.seconds)
-        good = _OK <= status < 300 or status in _NOTHING  # noqa: PLR2004
-        if good and not policy.body:
-            return
-        body = _try_decode(reply.content) if policy.body or not good else None
-        for rule in policy.body:
-            if rule.holds(status, body):
-                _obey(rule.then, body, self._described(reply, body), rule.wait, stream)
-                return
-        if good:
-            return
-        said = self._described(reply, body)
-        if status in policy.statuses:
-            raise AgainError(said, wait=retry_after(reply.headers), patient=status == TOO_MANY)
-        if status == 401:  # noqa: PLR2004
-            raise RefusedError(said)
-        if status in policy.skip:
-            raise SkippableError(f"not allowed: {said}", rule="forbidden", stream=stream)
-        if status in {404, 410}:
-            raise MissingError(stream)
-        raise DataError(
-            f"the service does not take the request: {said}",
-            stream=stream,
-            remedy="Compare the settings of this stream with the service's description; else report it",
-        )
-
-    def _described(self, reply: Reply, body: Any) -> str:
-        """Status, the vendor's code and number of the call; never its text, which may quote values."""
-        code = dig(body, self.retry.code) if self.retry.code else None
-        number = reply.headers.get(self.retry.request_id, "") if self.retry.request_id else ""
-        parts = [f"status {reply.status}"]
-        parts += [str(code)] if isinstance(code, str | int) and _CODE.fullmatch(str(code)) else []
-        parts += [f"request {number}"] if _CODE.fullmatch(number) else []
-        return ", ".join(parts)
-
-    def _decoded(self, reply: Reply) -> Any:
-        try:
-            return _decode(reply.content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            pass
-        head = reply.content.lstrip()[:1]
-        if not head:
-            raise AgainError("an empty answer", final=DataError)
-        if head == b"<":
-            raise AgainError("a page of HTML instead of JSON", final=DataError)
-        try:
-            return _decode(lenient.mend(reply.content)[0])
-        except (ValueError, msgspec.DecodeError):
-            raise AgainError("JSON that is cut or malformed", final=DataError) from None
-
-
-class RefusedError(Exception):
-    """The credentials were refused."""
-
-    def final(self, stream: str) -> CredentialsError:
-        """The error when new ones are refused, too."""
-        return CredentialsError(
-            f"the credentials are refused: {self}", stream=stream, remedy="Renew the token or secret in the settings"
-        )
-
-
-def _obey(then: str, body: Any, said: str, wait: Callable[[Any], float | None] | None, stream: str) -> None:
-    if then == "retry":
-        raise AgainError(said, wait=wait(body) if wait else None, patient=True)
-    if then == "again":
-        raise AgainError(said, final=DataError)
-    if then == "restart":
-        raise RestartError(said)
-    if then == "credentials":
-        raise RefusedError(said)
-    if then == "skip":
-        raise SkippableError(f"not allowed: {said}", rule="forbidden", stream=stream)
-    if then == "fail":
-        raise DataError(f"the service reports an error: {said}", stream=stream)
 
 
 def _final(problem: AgainError, where: str, tries: int) -> PipeError:
@@ -372,10 +275,3 @@ def _opened(response: requests.Response) -> requests.Response:
     wait = retry_after(response.headers)
     response.close()
     raise AgainError(f"status {response.status_code} for a download", wait=wait)
-
-
-def _try_decode(content: bytes) -> Any:
-    try:
-        return _decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

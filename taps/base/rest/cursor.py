@@ -40,7 +40,7 @@ class Cursor:
         form: how rows write it: a format of `pipe.times`.
         send: how requests write it: iso, iso_ms, iso_us, epoch_s, epoch_ms, or a strftime pattern (UTC).
         window: span of the first window; None reads all at once. After a window of a page or less the next is
-            twice as long (up to four times this), after one of many pages half as long.
+            longer, after one of many pages half as long.
         lookback: how much before the bookmark is read again, for rows that show up late.
         start: from when, without a bookmark.
         ascending: pages come in this field's order, so the bookmark may follow every page.
@@ -89,11 +89,17 @@ class Cursor:
             until += self.granularity
         return {"since": self.written(since), "until": self.written(until)}
 
-    def resized(self, window: timedelta, pages: int) -> timedelta:
-        """The span of the next window, after one that took so many pages."""
-        if pages <= 1:
-            return max(window, min(window * 2, (self.window or window) * 4))
-        return max(window / 2, self.granularity) if pages > _MANY_PAGES else window
+    def resized(self, window: timedelta, pages: int, *, first_load: bool) -> timedelta:
+        """The span of the next window, after one that took so many pages.
+
+        On a first load it grows to four times the declared one at most, as what is ahead may be dense; later on a
+        stream that stands still for years should cost a few calls.
+        """
+        if pages > _MANY_PAGES:
+            return max(window / 2, self.granularity)
+        if pages > 1:
+            return window
+        return max(window, min(window * 2, (self.window or window) * 4)) if first_load else window * 4
 
 
 _MANY_PAGES = 100

@@ -7,7 +7,7 @@ EventsFeed   a feed of events names what changed (`feed.py`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipe import times
@@ -64,7 +64,7 @@ class DeletedPass:
     changes: Mapping[str, Any]
     at: str
     form: str = "iso"
-    keep: tuple[str, ...] = field(default=())
+    keep: tuple[str, ...] = ()
 
     def mark(self, row: Row, read_at: str) -> None:
         """Nothing: rows of the first list are there."""

@@ -51,11 +51,11 @@ class EventsFeed:
             row[DELETED_AT] = read_at
 
     def rows(self, stream: RESTStream, since: datetime | None, until: datetime) -> Iterator[list[Row]]:
-        """What the objects of new events are now; on the first run nothing, as the list has just shown all of it."""
+        """What the objects of new events are now."""
         cursor = self.events.cursor
-        if since is None or cursor is None:
-            return
-        if since < until - self.reach:
+        if cursor is None:
+            raise AssertionError("a feed of events is read by their time")
+        if since is None or since < until - self.reach:
             stream.logger.warning("%s: the events since the last run are gone: all rows are read again", stream.name)
             yield from stream.read_all(until)
             return

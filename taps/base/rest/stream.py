@@ -20,29 +20,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipe import messages, metrics, times
-from pipe.errors import DataError, SkippableError
+from pipe.errors import SkippableError
 from taps.base.rest import bookmark
 from taps.base.rest.bookmark import Bookmark
 from taps.base.rest.client import MissingError
 from taps.base.rest.cursor import Cursor, Window, moment
-from taps.base.rest.pages import URL, Page, Single
+from taps.base.rest.feed import EventsFeed
+from taps.base.rest.pages import Single
 from taps.base.rest.resource import DELETED_AT, EXTRA
-from taps.base.rest.retry import AgainError, RestartError
-from taps.base.rest.template import dig, fill, fill_path
+from taps.base.rest.template import parent_fields
+from taps.base.rest.walk import Walk
 from taps.base.stream import BlockStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
     from taps.base.rest.budget import Sleep
+    from taps.base.rest.pages import Page
     from taps.base.rest.resource import Resource, Row
     from taps.base.rest.tap import RESTTap
     from taps.base.stream import Rows
 
 INCREMENTAL, FULL_TABLE = "INCREMENTAL", "FULL_TABLE"
-_RESTARTS = 3
-_WANDERING = {"token", "last", "page", URL}
-"""Places whose value never comes twice in one list."""
 
 
 class StoppingError(Exception):
@@ -100,7 +99,12 @@ class RESTStream(BlockStream):
         parent = self._tap.resource(self.resource.parent)
         if self.resource.cursor or parent.cursor is None or window is None:
             if self._parents is None:
-                self._parents = [row for page in self.walk(parent, _all(parent)) for row in page.rows]
+                named = {*parent.keys, *parent_fields(self.resource)}
+                self._parents = [
+                    {name: row.get(name) for name in named}
+                    for page in self.walk(parent, _all(parent))
+                    for row in page.rows
+                ]
             yield from self._grouped(self._parents)
             return
         for page in self.walk(parent, parent.cursor.values(window)):
@@ -118,42 +122,8 @@ class RESTStream(BlockStream):
             }
 
     def walk(self, resource: Resource, values: Mapping[str, Any]) -> Iterator[Page]:
-        """The pages of one list.
-
-        Raises:
-            DataError: pages repeat, or an answer has no rows where they should be.
-        """
-        position: dict[str, Any] | None = resource.pages.first
-        before: Page | None = None
-        number = restarts = 0
-        seen_positions: set[str] = set()
-        seen_pages: set[int] = set()
-        while position is not None:
-            number += 1
-            filled = {**self._tap.values, **values, **position}
-            try:
-                page, following = self._page(resource, filled, before, f"{self.name}, page {number}")
-            except RestartError as error:
-                restarts += 1
-                if before is None or restarts > _RESTARTS:
-                    raise DataError(
-                        f"page {number}: {error}, also from the start of the list", stream=self.name
-                    ) from None
-                position, before = resource.pages.first, None
-                seen_positions.clear()
-                seen_pages.clear()
-                continue
-            mark = hash(page.keys)
-            if page.rows and page.keys:
-                if mark in seen_pages and not _is_offset(position):
-                    raise DataError(f"page {number} is a page that came before", stream=self.name)
-                seen_pages.add(mark)
-            if following is not None and set(following) & _WANDERING:
-                if str(following) in seen_positions:
-                    raise DataError(f"page {number} leads back to a page that came before", stream=self.name)
-                seen_positions.add(str(following))
-            yield page
-            before, position = page, following
+        """The pages of one list."""
+        yield from Walk(self._tap.client, resource, {**self._tap.values, **values}, self.name).pages()
 
     def read_all(self, until: datetime) -> Iterator[list[Row]]:
         """All rows, whatever the bookmark says."""
@@ -195,6 +165,8 @@ class RESTStream(BlockStream):
         self._undated = self._gone = self._keyless = 0
         self._chosen = {name for name in self.schema["properties"] if self.is_selected(name)}
         cursor = self.cursor
+        if isinstance(self.resource.deletes, EventsFeed) and self._mark == Bookmark():
+            self._mark.changes = times.to_text(self._tap.run_start)  # what is read from now on may change behind it
         try:
             if cursor and self.replication_method == INCREMENTAL:
                 yield from self._incremental(cursor)
@@ -214,7 +186,7 @@ class RESTStream(BlockStream):
         if since >= end:
             self.logger.warning("%s: the bookmark lies in the future, so there is nothing to read", self.name)
             return
-        size = cursor.window or end - since
+        size, first_load = cursor.window or end - since, mark.replication_key_value is None
         self._best = mark.replication_key_value or ""
         while since < end:
             until = self._end_of_job(since) or min(since + size, end)
@@ -229,7 +201,7 @@ class RESTStream(BlockStream):
                     self.checkpoint()
             mark.replication_key_value = self._best or None
             self.checkpoint(at_end=True)
-            since, size = until, cursor.resized(size, pages)
+            since, size = until, cursor.resized(size, pages, first_load=first_load)
 
     def _since(self, cursor: Cursor) -> datetime:
         """From when to read: the bookmark less the lookback, or where the settings say to start."""
@@ -276,32 +248,6 @@ class RESTStream(BlockStream):
         finally:
             self._tap.writing = False
             self._tap.client.account.report()
-
-    # One page.
-
-    def _page(
-        self, resource: Resource, values: dict[str, Any], before: Page | None, where: str
-    ) -> tuple[Page, dict[str, Any] | None]:
-        def accept(body: Any, headers: Mapping[str, str]) -> tuple[Page, dict[str, Any] | None]:
-            rows = _rows(resource, body)
-            keys = tuple(tuple(row.get(key) for key in resource.keys) for row in rows)
-            if not resource.keys or (rows and None in keys[0]):  # reshaping makes the key: pages cannot be told apart
-                keys = ()
-            page = Page(rows, body, headers, keys)
-            if before and keys and keys == before.keys and not _is_offset(values):
-                raise AgainError("the page before came again", final=DataError)
-            return page, resource.pages.next(values, page, before) if body is not None else None
-
-        target = values.get(URL)
-        return self._tap.client.json(
-            resource.method,
-            target or fill_path(resource.path, values),
-            accept,
-            where,
-            params=None if target else fill(dict(resource.params), values),
-            body=fill(resource.body, values),
-            headers=fill(dict(resource.headers), values),
-        )
 
     def _bounds(self, window: Window | None) -> dict[str, Any]:
         return self.resource.cursor.values(window) if self.resource.cursor and window else {}
@@ -368,28 +314,7 @@ class RESTStream(BlockStream):
         return f"nothing to ask for: {self.resource.parent} has no rows"
 
 
-def _rows(resource: Resource, body: Any) -> list[Row]:
-    """The rows in an answer.
-
-    Raises:
-        AgainError: they are not where they should be.
-    """
-    found = dig(body, resource.records)
-    if body is None or (found is None and resource.may_lack and isinstance(body, dict)):
-        return []
-    if isinstance(found, dict):
-        found = [found]
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        what = f"no list '{resource.records}'" if resource.records else "no list"
-        raise AgainError(f"an answer with {what}", final=DataError)
-    return found
-
-
 def _all(resource: Resource) -> dict[str, Any]:
     """The bounds that leave nothing out."""
     cursor = resource.cursor
     return cursor.values(Window(cursor.start, datetime.now(UTC))) if cursor else {}
-
-
-def _is_offset(position: Mapping[str, Any]) -> bool:
-    return "offset" in position

@@ -9,6 +9,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from taps.base.rest.resource import Resource
+
 _PLACE = re.compile(r"\{([a-z][A-Za-z0-9_.]*)\}")
 
 
@@ -49,3 +51,9 @@ def dig(value: Any, path: str) -> Any:
         else:
             return None
     return value
+
+
+def parent_fields(resource: Resource) -> set[str]:
+    """The fields of its parent that a resource's templates name."""
+    texts = repr((resource.path, resource.params, resource.body, resource.headers))
+    return {name.partition(".")[2] for name in _PLACE.findall(texts) if name.startswith("parent.")}

@@ -1,0 +1,281 @@
+"""Records in normal form: one table, a row for each record, in which equal things are equal texts.
+
+Names and places lose case, accents and signs; dates become eight digits, months and days as the column orders them;
+identifiers follow the rules of `identity.fragments`, so that the pipe and this step agree on what is the same.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from identity.fragments import Normaliser, UnusableError
+from identity.linking.result import FIELDS, IDENTIFIERS, RECORD_ID
+from identity.placeholders import ANY, shipped
+from identity.plain import normal
+from pipe.columnar import fetch, literal, quoted
+from pipe.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+PERSON: Final = "person"
+"""The table made: `uid` (a number, in the order of record ids), `record_id`, the columns below."""
+
+NAMES: Final = ("first_name", "middle_name", "last_name")
+COLUMNS: Final = (
+    *NAMES, "name_root", "birth_date", "birth_day", "gender", "occupation", "house", "street", "city", "region", "postcode",
+    "email_text", *IDENTIFIERS,
+)  # fmt: skip
+
+_PLAIN: Final = (*NAMES, "gender", "occupation", "street", "street_number", "city", "region", "postcode")
+
+_RULE_OF: Final = {"card": "hashed_cc", "national_id": "loyalty_id"}
+"""Whose rules (of `identity.fragments`) hold for an identifier, where its name differs."""
+
+_HASHED: Final = "[0-9a-f]{30}"
+"""What `resolve-identity` leaves of a value in tenants that keep hashes only."""
+
+_MACROS: Final = r"""
+CREATE OR REPLACE TEMP MACRO plain_text(x) AS nullif(trim(regexp_replace(regexp_replace(
+    strip_accents(lower(x)), '[''`’´]', '', 'g'), '[^\p{L}\p{N}]+', ' ', 'g')), '');
+CREATE OR REPLACE TEMP MACRO without_words(x, words) AS nullif(trim(regexp_replace(regexp_replace(
+    x, '(^| )(' || words || ')( (' || words || '))*( |$)', ' ', 'g'), ' +', ' ', 'g')), '');
+"""
+_ISO, _COMPACT, _PARTS = (
+    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t ].*)?$",
+    r"^(1[5-9]|20)[0-9]{6}$",
+    r"^[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ]([0-9]{4}|[0-9]{2})$",
+)
+_CENTURY: Final = 30
+"""Years of two digits above this are of the last century."""
+
+_SPOKEN: Final = ("%d %B %Y", "%B %d, %Y", "%B %d %Y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%Y/%m/%d")
+
+
+def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> None:
+    """Make the table `person` of `records`.
+
+    Raises:
+        DataError: `record_id` is missing, empty or not unique.
+    """
+    _check_ids(records)
+    given = [name for name in FIELDS if name in records.column_names]
+    texts = pa.table(
+        {name: _trimmed(records.column(name)) for name in (RECORD_ID, *given)},
+    )
+    db.register("given_records", texts)
+    db.execute(_MACROS)
+    db.execute(
+        "CREATE TABLE raw AS SELECT (row_number() OVER (ORDER BY record_id) - 1)::INTEGER AS uid, * FROM given_records "
+        "ORDER BY record_id"
+    )
+    db.unregister("given_records")
+    del texts
+    missing = {name: "NULL::VARCHAR" for name in FIELDS if name not in given}
+    column = {name: missing.get(name, quoted(name)) for name in FIELDS}
+    identifiers = [name for name in IDENTIFIERS if name in given]
+    for name in identifiers:
+        _identifier_forms(db, name, region)
+    joins = " ".join(f"LEFT JOIN forms_{name} ON forms_{name}.value = raw.{name}" for name in identifiers)
+    forms = {name: f"forms_{name}.form" if name in identifiers else "NULL::VARCHAR" for name in IDENTIFIERS}
+    if "customer_id" in identifiers:
+        forms["customer_id"] = f"coalesce({column['source']}, '') || chr(31) || {forms['customer_id']}"
+    # An address with a typing error in its form identifies nobody and still resembles the right one.
+    odd_email = f"length({column['email']}) > 6 AND NOT regexp_matches({column['email']}, '^[^@]*@[^@]*$')"
+    first = {
+        **{name: f"plain_text({column[name]})" for name in _PLAIN},
+        "whole": f"plain_text({_turned(column)})",
+        "birth_date": _digits(column["birth_date"]),
+        "email_text": f"coalesce({forms['email']}, CASE WHEN {odd_email} THEN lower({column['email']}) END)",
+        **forms,
+    }
+    then = {
+        **_names(),
+        "birth_date": _date(_day_first(db, column["birth_date"])),
+        "gender": "left(gender, 1)",
+        **_street(apart="street_number" in given),
+        **{name: _meaningful(name) for name in ("city", "region")},
+        "postcode": "nullif(replace(postcode, ' ', ''), '')",
+    }
+    last = {
+        "name_root": "coalesce(nicknames.name, given)",
+        "birth_day": "datediff('day', DATE '1900-01-01', try_strptime(birth_date, '%Y%m%d')::DATE)",
+    }
+    db.register("nicknames", _nicknames())
+    # In layers, because the engine computes an expression as often as it is written.
+    db.execute(f"CREATE TABLE plain AS SELECT uid, record_id, {_listed(first)} FROM raw {joins}")  # noqa: S608
+    db.execute(
+        f"CREATE OR REPLACE TABLE plain AS SELECT * EXCLUDE ({', '.join(sorted(set(then) & set(first)))}), {_listed(then)} FROM plain"
+    )  # noqa: S608
+    if "full_name" in given:
+        db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({_listed(_FROM_WHOLE)}) FROM plain")  # noqa: S608
+    db.execute(
+        f"CREATE TABLE {PERSON} AS SELECT uid, record_id, {_listed({name: last.get(name, name) for name in COLUMNS})} "  # noqa: S608
+        "FROM (SELECT *, split_part(first_name, ' ', 1) AS given FROM plain) "
+        "LEFT JOIN nicknames ON nicknames.form = given ORDER BY uid"
+    )
+    db.unregister("nicknames")
+    db.execute("DROP TABLE plain; DROP TABLE raw")
+    for name in identifiers:
+        db.execute(f"DROP TABLE forms_{name}")
+
+
+def _check_ids(records: pa.Table) -> None:
+    if RECORD_ID not in records.column_names:
+        raise DataError("there is no such column", field=RECORD_ID, remedy="Name the column that identifies a record")
+    ids = records.column(RECORD_ID)
+    if ids.null_count:
+        raise DataError(f"{ids.null_count} are empty", field=RECORD_ID, remedy="Every record needs an id of its own")
+    if (repeated := len(ids) - len(ids.unique())) > 0:
+        raise DataError(f"{repeated} are repeated", field=RECORD_ID, remedy="Every record needs an id of its own")
+
+
+def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_trim_whitespace(column.cast(pa.string()))
+
+
+def _identifier_forms(db: duckdb.DuckDBPyConnection, name: str, region: str) -> None:
+    """The table `forms_NAME`: each value and its normal form, null where it identifies nobody.
+
+    The engine knows the plain ones; the rest, each once, go to the same rules that the pipe follows.
+    """
+    kind, normaliser = _RULE_OF.get(name, name), Normaliser(region)
+    value = "value"
+    if name == "national_id":
+        value = r"regexp_replace(value, '[^0-9A-Za-z]+', '', 'g')"
+    db.execute(
+        f"CREATE TEMP TABLE given AS SELECT value AS original, {value} AS value, '{kind}' AS kind, "  # noqa: S608
+        f"(row_number() OVER ())::INTEGER AS place FROM (SELECT DISTINCT {quoted(name)} AS value FROM raw) "
+        "WHERE value <> ''"
+    )
+    db.execute(
+        f"CREATE TEMP TABLE formed AS SELECT original, value, "  # noqa: S608
+        f"CASE WHEN regexp_full_match(value, '{_HASHED}') THEN value ELSE text END AS form "
+        f"FROM given JOIN ({normal(normaliser, 'given')}) USING (place)"
+    )
+    odd = fetch(db, "SELECT DISTINCT value FROM formed WHERE form IS NULL").column("value").to_pylist()
+    rule = normaliser.rules[kind]
+    found: list[tuple[str, str]] = []
+    for one in odd:
+        try:
+            found.append((one, rule(one)))
+        except UnusableError:
+            continue
+    schema = pa.schema([("value", pa.string()), ("form", pa.string())])
+    db.register(
+        "odd_forms", pa.Table.from_pylist([dict(zip(schema.names, pair, strict=True)) for pair in found], schema)
+    )
+    db.execute(
+        f"CREATE TABLE forms_{name} AS SELECT original AS value, coalesce(formed.form, odd_forms.form) AS form "  # noqa: S608
+        "FROM formed LEFT JOIN odd_forms USING (value)"
+    )
+    db.unregister("odd_forms")
+    db.execute("DROP TABLE given; DROP TABLE formed")
+
+
+@cache
+def _words() -> dict[str, Any]:
+    return tomllib.loads(resources.files(__package__).joinpath("words.toml").read_text("utf-8"))
+
+
+def _nicknames() -> pa.Table:
+    """`form` of a given name, and the `name` it stands for."""
+    names = tomllib.loads(resources.files(__package__).joinpath("nicknames.toml").read_text("utf-8"))
+    pairs = [{"form": form, "name": name} for name, forms in names.items() for form in forms]
+    return pa.Table.from_pylist(pairs)
+
+
+def _meaningful(text: str) -> str:
+    """SQL for `text` unless it is a placeholder for any kind of value."""
+    refused = ", ".join(literal(value) for kind, value in shipped() if kind == ANY and value.isascii())
+    return f"CASE WHEN {text} NOT IN ({refused}) AND {text} <> '' THEN {text} END"
+
+
+def _listed(fields: dict[str, str]) -> str:
+    return ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
+
+
+def _digits(column: str) -> str:
+    """SQL for a date with the letters that look like digits as digits, unless the month is a word."""
+    return f"CASE WHEN regexp_matches({column}, '[A-Za-z]{{3}}') THEN lower({column}) ELSE translate(lower({column}), 'ol', '01') END"
+
+
+def _turned(column: dict[str, str]) -> str:
+    """SQL for the whole name, turned round where it is `last, first`: unless the parts are given, too."""
+    turned = f"regexp_replace({column['full_name']}, '^([^,]+),\\s*(\\S.*)$', '\\2 \\1')"
+    apart = f"coalesce({column['first_name']}, {column['last_name']})"
+    return f"CASE WHEN {apart} IS NULL THEN {turned} ELSE {column['full_name']} END"
+
+
+def _names() -> dict[str, str]:
+    """SQL for the parts of the name and the words of the whole."""
+    titles, suffixes = "|".join(_words()["titles"]), "|".join(_words()["suffixes"])
+    return {
+        "first_name": f"without_words({_meaningful('first_name')}, '{titles}')",
+        "middle_name": _meaningful("middle_name"),
+        "last_name": f"without_words({_meaningful('last_name')}, '{suffixes}')",
+        "tokens": f"string_split(without_words({_meaningful('whole')}, '{titles}|{suffixes}'), ' ')",
+    }
+
+
+_FROM_WHOLE: Final = {
+    "first_name": "CASE WHEN coalesce(first_name, last_name) IS NULL THEN tokens[1] ELSE first_name END",
+    "middle_name": "coalesce(middle_name, nullif(array_to_string(list_filter(tokens[2:], "
+    "lambda token: token <> coalesce(last_name, tokens[-1])), ' '), ''))",
+    "last_name": "CASE WHEN coalesce(first_name, last_name) IS NULL AND len(tokens) > 1 THEN tokens[-1] "
+    "ELSE last_name END",
+}
+"""The parts of a name from the words (`tokens`) of the whole, where they do not stand apart."""
+
+
+def _street(*, apart: bool) -> dict[str, str]:
+    """SQL for number and name; the number may stand `apart`."""
+    words = _words()
+    directed = "street"
+    for long, short in words["directions"].items():
+        directed = f"replace({directed}, '{long}', '{short}')"
+    number = "regexp_extract(street, '^[0-9]+[a-z]?( |$)')"
+    if apart:
+        number = f"coalesce(nullif(regexp_extract(street_number, '^[0-9]+[a-z]?'), ''), {number})"
+    else:
+        directed = f"regexp_replace({directed}, '^[0-9]+[a-z]? ', '')"
+    return {
+        "house": f"nullif(trim({number}), '')",
+        "street": f"coalesce(without_words({directed}, '{'|'.join(words['streets'])}'), street)",
+    }
+
+
+def _day_first(db: duckdb.DuckDBPyConnection, column: str) -> bool:
+    """Whether the day comes before the month, by what most of the column says."""
+    first, second = (
+        f"try_cast(regexp_extract({column}, '^([0-9]{{1,2}})[-/. ]([0-9]{{1,2}})[-/. ]', {number}) AS INTEGER)"
+        for number in (1, 2)
+    )
+    days = db.execute(
+        f"SELECT count(*) FILTER ({first} BETWEEN 13 AND 31), count(*) FILTER ({second} BETWEEN 13 AND 31) FROM raw"  # noqa: S608
+    ).fetchall()[0]
+    return bool(days[0] > days[1])
+
+
+def _date(day_first: bool) -> str:  # noqa: FBT001  one meaning, named at the call
+    """SQL for `birth_date` as eight digits, year first."""
+    split = "string_split(regexp_replace(birth_date, '[/. ]', '-', 'g'), '-')"
+    day, month = (f"lpad({split}[{number}], 2, '0')" for number in ((1, 2) if day_first else (2, 1)))
+    century = f"CASE WHEN length({split}[3]) > 2 THEN '' WHEN {split}[3] > '{_CENTURY}' THEN '19' ELSE '20' END"
+    iso = "string_split(left(regexp_replace(birth_date, '[t ].*', ''), 10), '-')"
+    turned = "substr(birth_date, 3, 2) || left(birth_date, 2)" if day_first else "left(birth_date, 4)"
+    spoken = f"strftime(try_strptime(birth_date, [{', '.join(map(literal, _SPOKEN))}]), '%Y%m%d')"
+    return (
+        f"CASE WHEN regexp_matches(birth_date, '{_ISO}') THEN {iso}[1] || lpad({iso}[2], 2, '0') || lpad({iso}[3], 2, '0') "
+        f"WHEN regexp_matches(birth_date, '{_COMPACT}') THEN birth_date "
+        f"WHEN regexp_matches(birth_date, '{_PARTS}') THEN {century} || {split}[3] || {month} || {day} "
+        f"WHEN regexp_matches(birth_date, '^[0-9]{{8}}$') THEN right(birth_date, 4) || {turned} "
+        f"WHEN regexp_full_match(birth_date, '{_HASHED}') THEN birth_date "
+        f"WHEN length(birth_date) > 8 THEN {spoken} END"
+    )

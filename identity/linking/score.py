@@ -1,0 +1,166 @@
+"""Which records meet, and how much speaks for each pair: the scoring library at work on the table `person`."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from identity.linking.model import key
+from identity.linking.prepare import PERSON
+from identity.linking.result import IDENTIFIERS
+from pipe.columnar import fetch
+
+if TYPE_CHECKING:
+    import duckdb
+    from numpy.typing import NDArray
+
+    from identity.linking.model import Model
+
+BLOCK: Final = 1000
+"""Records; a key that more of them share brings nobody together."""
+
+PAIRS, PAIRS_PER_RECORD, PAIRS_TIMES_RECORDS = 500_000, 1.0, 2.5e10
+"""What one rule may cost; its largest blocks are left out until it costs no more. Few records can be compared broadly:
+up to `PAIRS`, and the fewer pairs the more records there are (their product is bounded). Rules that are not broad may
+always cost `PAIRS_PER_RECORD`."""
+
+KEPT_WEIGHT: Final = -6.0
+"""Bits; what scores less cannot become a link and is not kept."""
+
+PRIOR: Final = 2.0
+"""Over the number of records: the prior that scoring starts from, one match for each record."""
+
+LEAST_PRIOR, MOST_PRIOR = 0.1, 20.0
+"""Over the number of records: a twentieth to ten matches for each record."""
+
+ROUNDS: Final = 50
+
+
+@dataclass
+class Scored:
+    """Pairs that may be links, an entry each, ordered by `left`, `right`."""
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    evidence: NDArray[np.float64]
+    """Bits for (against, if negative) one person, before the prior."""
+    vetoed: NDArray[np.bool_]
+
+
+def add_keys(db: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Give `person` a column for each blocking rule; empty where a part of the key is, or too many share it."""
+    records = db.execute(f"SELECT count(*) FROM {PERSON}").fetchall()[0][0]  # noqa: S608
+    broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
+    for number, (rule, parts) in enumerate(model.blocking.items()):
+        name, budget = key(number), broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
+        if parts in [[kind] for kind in IDENTIFIERS]:
+            budget = records * BLOCK  # shared ones are blocked already
+        filled = " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
+        db.execute(
+            f"""CREATE OR REPLACE TEMP TABLE keys AS
+            WITH keyed AS (SELECT uid, hash({", ".join(parts)}) AS key FROM {PERSON} WHERE {filled}),
+            blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN 2 AND {BLOCK}),
+            sizes AS (
+                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost FROM blocks GROUP BY size
+            ),
+            chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
+            SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
+        )
+        db.execute(f"ALTER TABLE {PERSON} ADD COLUMN {name} UBIGINT")
+        db.execute(f"UPDATE {PERSON} SET {name} = keys.key FROM keys WHERE keys.uid = {PERSON}.uid")  # noqa: S608
+    db.execute("DROP TABLE keys")
+
+
+def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str = PERSON) -> Any:
+    """A linker over `person`, or a table like it."""
+    from splink import DuckDBAPI, Linker
+
+    made = Linker(DuckDBAPI(db).register(table), model.splink(prior))
+    logging.getLogger("splink").setLevel(logging.ERROR)  # the linker sets its own level
+    return made
+
+
+def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float) -> Scored:
+    """Score every pair that meets; leaves the pairs and the rule that brought them together in the table `pairs`."""
+    frame = scorer.inference.predict(threshold_match_weight=KEPT_WEIGHT, warning_mode="never")
+    columns = model.columns
+    sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
+    joined = (
+        f"SELECT uid_l, uid_r, match_weight, match_key{', ' if columns else ''}{sides} FROM {frame.physical_name} "  # noqa: S608
+        f"JOIN {PERSON} AS l ON l.uid = uid_l JOIN {PERSON} AS r ON r.uid = uid_r"
+    )
+    db.execute(
+        "CREATE TABLE pairs AS SELECT least(uid_l, uid_r) AS left_uid, greatest(uid_l, uid_r) AS right_uid, "  # noqa: S608
+        f"match_weight, match_key, coalesce({model.veto_sql()}, false) AS vetoed FROM ({joined}) ORDER BY ALL"
+    )
+    frame.drop_table_from_database_and_remove_from_cache()
+    found = fetch(db, "SELECT left_uid, right_uid, match_weight, vetoed FROM pairs ORDER BY left_uid, right_uid")
+    return Scored(
+        left=found.column(0).to_numpy().astype(np.int64),
+        right=found.column(1).to_numpy().astype(np.int64),
+        evidence=found.column(2).to_numpy() - np.log2(prior / (1 - prior)),
+        vetoed=found.column(3).to_numpy(),
+    )
+
+
+def estimate_prior(scored: Scored, records: int) -> float:
+    """The prior that explains the matches it leads to: a fixed point of the expectation of matches.
+
+    It stays within limits that hold for any files of customers, so that a bad model cannot run away with it.
+    """
+    evidence = scored.evidence[~scored.vetoed]
+    everything = records * (records - 1) / 2
+    prior = PRIOR / records
+    for _ in range(ROUNDS):
+        weight = np.clip(evidence + np.log2(prior / (1 - prior)), -60, 60)
+        expected = float((1 / (1 + np.exp2(-weight))).sum())
+        found = min(max(expected / everything, LEAST_PRIOR / records), MOST_PRIOR / records, 0.5)
+        if abs(found - prior) < 1e-6 * prior:
+            break
+        prior = found
+    return prior
+
+
+def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: float) -> pa.Table:
+    """For the pairs in the table `linked` (`left_uid`, `right_uid`): levels and weights of every comparison.
+
+    `shift` (bits) is added to the weights, for a prior that changed since.
+    """
+    db.execute(
+        "CREATE OR REPLACE TABLE linked_pairs AS SELECT match_key, left_uid AS join_key_l, right_uid AS join_key_r "
+        "FROM linked JOIN pairs USING (left_uid, right_uid)"
+    )
+    # The library keeps the parts of a weight only when asked for at its creation; a second linker would have to count
+    # all frequencies again.
+    scorer._settings_obj._retain_intermediate_calculation_columns = True
+    api = scorer._db_api
+    scorer.table_management.register_blocked_pairs_for_predict(api.register("linked_pairs"))
+    frame = scorer.inference.predict(warning_mode="never")
+    parts = []
+    for one in scorer._settings_obj.core_model_settings.comparisons:
+        name = one.output_column_name
+        levels = [level for level in one.comparison_levels if not level.is_null_level]
+        nearest = " ".join(
+            f"WHEN abs(mw_{name} - ({np.log2(level.m_probability / level.u_probability)})) < 1e-9 "
+            f"THEN {len(levels) - 1 - number}"
+            for number, level in enumerate(levels)
+        )
+        adjusted = f" + mw_tf_adj_{name}" if any(level._has_tf_adjustments for level in levels) else ""
+        parts.append(
+            f"(CASE {nearest} ELSE -1 END)::TINYINT AS gamma_{name}, (mw_{name}{adjusted})::FLOAT AS mw_{name}"
+        )
+    rules = " ".join(f"WHEN '{n}' THEN '{name}'" for n, name in enumerate(model.blocking))
+    weight = f"(match_weight + {shift})"
+    table = fetch(
+        db,
+        f"""SELECT l.record_id AS left, r.record_id AS right, 1 / (1 + pow(2, -{weight})) AS match_probability,
+        {weight} AS match_weight, 'model' AS kind, CASE match_key {rules} END AS rule, {", ".join(parts)}
+        FROM {frame.physical_name} JOIN {PERSON} AS l ON l.uid = least(uid_l, uid_r)
+        JOIN {PERSON} AS r ON r.uid = greatest(uid_l, uid_r) ORDER BY l.uid, r.uid""",  # noqa: S608
+    )
+    frame.drop_table_from_database_and_remove_from_cache()
+    return table
