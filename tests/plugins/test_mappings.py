@@ -131,3 +131,32 @@ def test_an_agent_sees_fields_and_what_they_seem_to_be_and_no_values(
         assert fields["created_at"].suggested_target == "timestamp"
     else:
         assert {field.suggested_target for field in fields.values()} == {None}
+
+
+def test_an_agent_is_told_why_records_are_one_person(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from plugins.mcp_server import looking
+    from plugins.mcp_server.access import Access
+    from plugins.mcp_server.server import build
+
+    path = root / "tenants/acme.meltano.yml"
+    content = yaml.safe_load(path.read_text())
+    warehouse_of = {"database": str(root / "warehouse.duckdb"), "schema": "growthnav_acme"}
+    tap = {"name": "tap-identity", "config": {"key": "${ACME_KEY}", "warehouse": warehouse_of}}
+    content["environments"][0]["config"]["plugins"]["extractors"].append(tap)
+    path.write_text(yaml.safe_dump(content))
+    code, text = call(root, GROWTHNAV, "run", "acme", "files")
+    assert code == 0, text
+    code, text = call(root, GROWTHNAV, "identity", "reconcile", "acme")
+    assert code == 0, text
+    with duckdb.connect(str(root / "warehouse.duckdb"), read_only=True) as warehouse:
+        [(person,)] = warehouse.execute(
+            "SELECT DISTINCT global_customer_id FROM growthnav_acme.customer_profiles"
+        ).fetchall()
+    monkeypatch.setenv("ACME_KEY", KEY)
+    found = looking.explain_identity(build(root, Access()), "acme", person, None)
+    assert found.known
+    assert found.members
+    told = "\n".join(found.explanation)
+    assert f"person {person}" in told
+    assert "crm:c1" in told
+    assert "anna@" not in told

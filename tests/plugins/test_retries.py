@@ -113,6 +113,32 @@ def test_row_36_a_tap_that_keeps_to_the_budget_itself_is_told_what_is_left_and_n
     assert "with 10 calls" in inside.log(result.as_dict())
 
 
+def test_a_run_may_look_back_where_its_tap_can(inside: Project) -> None:
+    inside.add("acme", tap={"rows": 2})
+    refused = go(inside, Clock(), lookback_days=7)
+    assert (refused.exit_code, refused.error_class) == (2, "configuration")
+    assert refused.error == "tap-stub cannot look back. Read everything instead: --full-refresh"
+    assert inside.rows("acme") == []
+    wiring = inside.root / "meltano.yml"
+    wiring.write_text(wiring.read_text().replace("- {name: say}", "- {name: say}\n    - {name: lookback_days}"))
+    result = go(inside, Clock(), lookback_days=7)
+    assert result.exit_code == 0
+    assert "looks back 7" in inside.log(result.as_dict())
+
+
+def test_meltano_reads_no_other_tenants_files(inside: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meltano.core.project_files import ProjectFiles
+
+    from plugins import meltano_main
+
+    files = [inside.add("acme"), inside.add("globex")]
+    seen = ProjectFiles(inside.root, inside.root / "meltano.yml")
+    assert sorted(seen.include_paths) == files
+    monkeypatch.setattr(ProjectFiles, "_resolve_include_paths", ProjectFiles._resolve_include_paths)  # put back after
+    meltano_main.narrow(open_project(inside.root).files_of(open_project(inside.root).tenant("acme")))
+    assert list(seen.include_paths) == files[:1]
+
+
 def test_mistakes_in_the_policy_are_told_all_at_once(inside: Project) -> None:
     inside.add("acme")
     policy(
