@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipe.files import keep
 from pipe.streams import Stream
+from plugins import plugin_call
 from transforms import sources
 
 if TYPE_CHECKING:
