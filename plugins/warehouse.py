@@ -11,8 +11,10 @@ from plugins import plugin_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from plugins.project import Plugin, Project, Tenant
+    from transforms.models.queries import Parameters
 
 LOADERS = ("target-duckdb", "target-bigquery")
 
@@ -36,6 +38,9 @@ class Warehouse(Protocol):
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """What a SELECT gives."""
+
+    def make_models(self, parameters: Parameters) -> dict[str, int]:
+        """Make the tables of the SQL models anew, all or none; model -> rows."""
 
 
 def create(project: Project, tenant: str, loader: Plugin, own: Mapping[str, Any]) -> None:
@@ -82,9 +87,15 @@ class DuckDBWarehouse:
         )
 
     def drop(self) -> None:
-        """As `Warehouse.drop`; the file goes."""
-        for path in (self._path, Path(f"{self._path}.wal")):
-            path.unlink(missing_ok=True)
+        """As `Warehouse.drop`; the file goes, too, unless something else is in it."""
+        if not self._path.exists():
+            return
+        with self._open(read_only=False) as connection:
+            connection.execute(f'DROP SCHEMA IF EXISTS "{self._schema}" CASCADE')
+            left = connection.execute("SELECT 1 FROM information_schema.tables LIMIT 1").fetchone()
+        if not left:
+            for path in (self._path, Path(f"{self._path}.wal")):
+                path.unlink(missing_ok=True)
 
     def tables(self) -> set[str]:
         """As `Warehouse.tables`."""
@@ -94,18 +105,29 @@ class DuckDBWarehouse:
         return {str(name) for (name,) in self.query(sql)}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """As `Warehouse.query`.
+        """As `Warehouse.query`."""
+        with self._open(read_only=True) as connection:
+            rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+        return rows
+
+    def _open(self, *, read_only: bool) -> Any:
+        """The file.
 
         Raises:
-            RetriableError: a run has the file open.
+            RetriableError: a run has it open.
         """
         import duckdb
 
         try:
-            with duckdb.connect(str(self._path), read_only=True) as connection:
-                return connection.execute(sql).fetchall()
+            return duckdb.connect(str(self._path), read_only=read_only)
         except duckdb.IOException:
             raise RetriableError(f"{self._path.name} is in use", remedy="Wait for the run's end") from None
+
+    def make_models(self, parameters: Parameters) -> dict[str, int]:
+        """As `Warehouse.make_models`, and raises as `runner.run`."""
+        from transforms.models import runner
+
+        return runner.run(self._path, self._schema, parameters)
 
 
 class BigQueryWarehouse:
@@ -124,23 +146,42 @@ class BigQueryWarehouse:
         """As `Warehouse.exists`."""
         from google.api_core.exceptions import NotFound
 
-        try:
-            self._client.get_dataset(self._dataset)
-        except NotFound:
-            return False
-        return True
+        with _service_errors("looking for the dataset"):
+            try:
+                self._client.get_dataset(self._dataset)
+            except NotFound:
+                return False
+            return True
 
     def drop(self) -> None:
         """As `Warehouse.drop`."""
-        self._client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
+        with _service_errors("removing the dataset"):
+            self._client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
 
     def tables(self) -> set[str]:
         """As `Warehouse.tables`."""
-        return {table.table_id for table in self._client.list_tables(self._dataset)} if self.exists() else set()
+        if not self.exists():
+            return set()
+        with _service_errors("listing tables"):
+            return {table.table_id for table in self._client.list_tables(self._dataset)}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """As `Warehouse.query`."""
-        return [tuple(row.values()) for row in self._client.query(sql).result()]
+        with _service_errors("the query"):
+            return [tuple(row.values()) for row in self._client.query(sql).result()]
+
+
+def _service_errors(what: str) -> AbstractContextManager[None]:
+    """The client's errors as ours; the client is loaded only where it is used."""
+    from targets.bigquery.errors import service_errors
+
+    return service_errors(what)
+
+    def make_models(self, parameters: Parameters) -> dict[str, int]:
+        """As `Warehouse.make_models`, and raises as `transforms.models.bigquery.run`."""
+        from transforms.models import bigquery as models
+
+        return models.run(self._client, self._dataset.rpartition(".")[2], parameters)
 
 
 def of_tenant(project: Project, tenant: Tenant) -> Warehouse:
@@ -155,7 +196,8 @@ def of_tenant(project: Project, tenant: Tenant) -> Warehouse:
 
 
 def loader_of(project: Project, tenant: Tenant) -> Plugin:
-    """The loader of a tenant's jobs: those it schedules, else the embedded default."""
-    jobs = [job for _, job in tenant.schedules]
-    loaders = [plugin for plugin in project.plugins_of(jobs) if plugin.kind == "loaders"]
-    return loaders[0] if loaders else project.plugins[LOADERS[0]]
+    """Of the jobs a tenant schedules, else the one it has settings for, else the embedded default."""
+    scheduled = project.plugins_of(job for _, job in tenant.schedules)
+    configured = [project.plugins.get(str(entry.get("name"))) for _, entry in tenant.entries("loaders")]
+    found = (plugin for plugin in (*scheduled, *configured) if plugin and plugin.kind == "loaders")
+    return next(found, project.plugins[LOADERS[0]])
