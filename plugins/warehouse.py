@@ -170,18 +170,18 @@ class BigQueryWarehouse:
         with _service_errors("the query"):
             return [tuple(row.values()) for row in self._client.query(sql).result()]
 
+    def make_models(self, parameters: Parameters) -> dict[str, int]:
+        """As `Warehouse.make_models`, and raises as `transforms.models.bigquery.run`."""
+        from transforms.models import bigquery as models
+
+        return models.run(self._client, self._dataset.rpartition(".")[2], parameters)
+
 
 def _service_errors(what: str) -> AbstractContextManager[None]:
     """The client's errors as ours; the client is loaded only where it is used."""
     from targets.bigquery.errors import service_errors
 
     return service_errors(what)
-
-    def make_models(self, parameters: Parameters) -> dict[str, int]:
-        """As `Warehouse.make_models`, and raises as `transforms.models.bigquery.run`."""
-        from transforms.models import bigquery as models
-
-        return models.run(self._client, self._dataset.rpartition(".")[2], parameters)
 
 
 def of_tenant(project: Project, tenant: Tenant) -> Warehouse:
