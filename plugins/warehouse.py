@@ -177,13 +177,6 @@ class BigQueryWarehouse:
         return models.run(self._client, self._dataset.rpartition(".")[2], parameters)
 
 
-def _service_errors(what: str) -> AbstractContextManager[None]:
-    """The client's errors as ours; the client is loaded only where it is used."""
-    from targets.bigquery.errors import service_errors
-
-    return service_errors(what)
-
-
 def of_tenant(project: Project, tenant: Tenant) -> Warehouse:
     """The warehouse that a tenant's jobs fill; of several, the first.
 
@@ -201,3 +194,10 @@ def loader_of(project: Project, tenant: Tenant) -> Plugin:
     configured = [project.plugins.get(str(entry.get("name"))) for _, entry in tenant.entries("loaders")]
     found = (plugin for plugin in (*scheduled, *configured) if plugin and plugin.kind == "loaders")
     return next(found, project.plugins[LOADERS[0]])
+
+
+def _service_errors(what: str) -> AbstractContextManager[None]:
+    """The client's errors as ours; the client is loaded only where it is used."""
+    from targets.bigquery.errors import service_errors
+
+    return service_errors(what)
