@@ -1,5 +1,0 @@
-"""Files that a re-run must not touch when nothing changed (see `pipe.files`)."""
-
-from pipe.files import keep
-
-__all__ = ["keep"]
