@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
-
     from numpy.typing import NDArray
 
     from identity.linking.settings import LinkSettings
 
 SCHEMA: Final = "growthnav_linking"
 
-MEGABYTES, MEGABYTES_PER_MILLION = 300, 300
+MEGABYTES, MEGABYTES_PER_MILLION = 400, 400
 """Memory of the engine's own connection: so much, and so much more for a million records; it puts more aside on disk."""
 
 FEWEST_RECORDS: Final = 50
