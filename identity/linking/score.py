@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from identity.linking.model import key
 from identity.linking.prepare import PERSON
@@ -16,6 +15,7 @@ from pipe.columnar import fetch
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from identity.linking.model import Model
@@ -65,7 +65,8 @@ def add_keys(db: duckdb.DuckDBPyConnection, model: Model) -> None:
             WITH keyed AS (SELECT uid, hash({", ".join(parts)}) AS key FROM {PERSON} WHERE {filled}),
             blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN 2 AND {BLOCK}),
             sizes AS (
-                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost FROM blocks GROUP BY size
+                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost
+                FROM blocks GROUP BY size
             ),
             chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
             SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608

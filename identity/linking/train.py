@@ -148,7 +148,7 @@ def _passes(found: Figures, model: Model, session: Session) -> bool:
 
 
 def _unordered(m: Figures, u: Figures) -> str | None:
-    """The first comparison whose levels are out of order: the best must speak for one person, the worst most against."""
+    """The first comparison whose levels are out of order: the best speaks for one person, the worst most against."""
     for name in m:
         weights = np.log2(np.array(m[name]) / np.array(u[name]))
         if not weights[0] > 0 > weights[-1] or weights.min() < weights[-1] - 1 or weights[0] < weights.max() - SLACK:
