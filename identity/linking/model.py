@@ -130,7 +130,7 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"the person model cannot be read ({type(error).__name__})", field="model", remedy="See docs/identity.md"
+            f"the person model cannot be read ({type(error).__name__})", field="model", remedy="See docs/linking.md"
         ) from None
 
 

@@ -62,4 +62,4 @@ class LinkSettings:
             if getattr(self, name) < 1
         ]
         if wrong:
-            raise ConfigurationError("; ".join(wrong), remedy="See docs/identity.md")
+            raise ConfigurationError("; ".join(wrong), remedy="See docs/linking.md")
