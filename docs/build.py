@@ -20,9 +20,11 @@ ROOT = Path(__file__).parent.parent
 PLUGINS = {
     "tap-bigquery": ("taps.bigquery.tap", "TapBigQuery"),
     "tap-csv": ("taps.csv.tap", "TapCSV"),
+    "tap-identity": ("identity.reconcile.tap", "TapIdentity"),
     "tap-mysql": ("taps.mysql.tap", "TapMySQL"),
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
     "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),
+    "tap-stripe": ("taps.stripe.tap", "TapStripe"),
     "map-conversions": ("transforms.map_conversions", "MapConversions"),
     "resolve-identity": ("identity.resolve", "ResolveIdentity"),
     "target-bigquery": ("targets.bigquery.target", "TargetBigQuery"),

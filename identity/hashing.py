@@ -9,20 +9,13 @@ cut, because a whole one could be extended by whoever knows it (Coron et al., Me
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
-import secrets
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from pipe.errors import ConfigurationError
 from pipe.keys import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
-logger = logging.getLogger(__name__)
 
 KEY_BYTES: Final = 32
 DIGITS: Final = 30
@@ -64,64 +57,3 @@ class Hasher:
         state = self._field.copy()
         state.update(f"{name}{SEPARATOR}{plain}".encode())
         return state.hexdigest()
-
-
-def parse_key(text: str) -> bytes | None:
-    """The key written as hexadecimal digits, or None."""
-    try:
-        key = bytes.fromhex(text.strip())
-    except ValueError:
-        return None
-    return key if len(key) == KEY_BYTES else None
-
-
-def read_key(path: Path) -> bytes:
-    """The key in a file.
-
-    Raises:
-        ConfigurationError: there is none, or it is not a key.
-    """
-    try:
-        key = parse_key(path.read_text("ascii"))
-        readable_by_all = path.stat().st_mode & 0o077
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"the key file {path} cannot be read ({type(error).__name__})",
-            field="key_file",
-            remedy="Put the tenant's key back: without it the people in the store cannot be recognised",
-        ) from None
-    if key is None:
-        raise ConfigurationError(
-            f"the key file {path} does not hold {2 * KEY_BYTES} hexadecimal digits",
-            field="key_file",
-            remedy="Put the tenant's key back: without it the people in the store cannot be recognised",
-        )
-    if readable_by_all:
-        logger.warning("other users of this machine may read the key file %s; chmod 600 mends that", path)
-    return key
-
-
-def make_key(path: Path) -> bytes:
-    """A new key, in a new file that only this user may read; an existing file is never replaced.
-
-    Raises:
-        ConfigurationError: the file cannot be written.
-    """
-    key = secrets.token_bytes(KEY_BYTES)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(draft)  # all of the key or no file at all
-        draft.unlink()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the key file {path} cannot be written ({type(error).__name__})",
-            field="key_file",
-            remedy="Set key_file to a path this user may write",
-        ) from None
-    return key

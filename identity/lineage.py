@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipe.columnar import fetch, literal
 from pipe.keys import KEY_LENGTH, record_key
-from pipe.streams import IDENTITY_MAP, IDENTITY_MERGES, Stream
+from pipe.streams import IDENTITY_MAP, IDENTITY_MERGES, Kind, Stream
 from pipe.times import to_text
 
 if TYPE_CHECKING:
@@ -35,8 +35,11 @@ _CUSTOMERS: Final = pa.schema(
         ("until", pa.int64()),
     ]
 )
+EVENTS: Final = pa.schema(
+    [(field.name, pa.float64() if field.kind is Kind.NUMBER else pa.string()) for field in IDENTITY_MERGES.fields]
+)
 _MAP: Final = f"""
-SELECT left(sha256(concat_ws(chr(31), source, hash, uid)), {KEY_LENGTH}) AS {IDENTITY_MAP.key},
+SELECT left(sha256(concat_ws(chr(31), source, hash, uid, since)), {KEY_LENGTH}) AS {IDENTITY_MAP.key},
     {{tenant}} AS customer_id, source AS source_system, hash AS source_key, uid AS global_customer_id,
     make_timestamptz(since) AS valid_from, make_timestamptz(until) AS valid_to
 FROM linked JOIN person ON person.id = linked.person
@@ -70,7 +73,8 @@ class Lineage:
         merges = {merge.retired: merge for merge in self._store.history(list(persons))}
         later = {m.retired: m for m in self._store.history(sorted({merge.survivor for merge in merges.values()}))}
         uids = self._uids([*merges, *(merge.survivor for merge in merges.values())])
-        self._emit(IDENTITY_MERGES, pa.Table.from_pylist([self._event(merges[person], uids) for person in persons]))
+        events = [self._event(merges[person], uids) for person in persons]
+        self._emit(IDENTITY_MERGES, pa.Table.from_pylist(events, EVENTS))
         rows = []
         for customer in self._store.customers(list(persons)):
             merge = merges[customer.person]
@@ -94,7 +98,9 @@ class Lineage:
             "from_id": before,
             "to_id": after,
             "reason": merge.reason,
-            "rule": RULE,
+            "rule": merge.rule or RULE,
+            "match_weight": merge.weight,
+            "model_version": merge.model,
             "record_id": merge.record_id,
             "run_id": merge.run_id,
             "effective_at": _text(merge.moment),

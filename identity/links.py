@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from identity.engine import stored
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
+from identity.held import BLOCKED, PINNED, SHARED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +48,13 @@ class Links:
         """The identifiers as the store has them."""
         return stored(self.hashes)
 
+    def only(self, entries: NDArray[np.bool_]) -> Links:
+        """The same with some of the entries, and of the identifiers those that are left."""
+        used, codes = np.unique(self.codes[entries], return_inverse=True)
+        chosen = pa.array(used)
+        hashes, sources = self.hashes.take(chosen), self.sources.take(chosen)
+        return Links(self.keys, self.records[entries], codes, hashes, self.kinds[used], sources)
+
     def first(self) -> Numbers:
         """The first record with each identifier."""
         first = np.empty(len(self.hashes), np.int64)
@@ -74,6 +82,8 @@ def find_links(
     places = _first_places(codes, len(encoded.dictionary))
     sources = fragments.sources.take(chosen).take(pa.array(places))
     links = Links(keys, records[once], codes[once], encoded.dictionary, kinds[places], sources)
+    if people.held.has(BLOCKED) or people.held.has(SHARED):
+        links = links.only(people.held.linking(links.records, links.codes, links.hashes, len(keys)))
     return _with_records(links, identifiers, people), kept
 
 
@@ -90,6 +100,9 @@ def _with_records(links: Links, identifiers: Identifiers, people: People) -> Lin
     np.minimum.at(first_anonymous, codes[anonymous], np.flatnonzero(anonymous))
     known = people.knows(stored(own.dictionary)) if people.has_records else np.zeros(len(own.dictionary), np.bool_)
     has = anonymous | known[codes] | (first_anonymous[codes] < np.arange(count))
+    if people.held.has(PINNED):
+        pinned = people.held.are(PINNED, own.dictionary)[codes]
+        links = links.only(~pinned[links.records])
     records = np.concatenate([links.records, np.flatnonzero(has)])
     order = np.argsort(records, kind="stable")
     used, new_codes = np.unique(codes[has], return_inverse=True)

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from identity.engine import UUID_BYTES
 from identity.fragments import KINDS
+from identity.held import Held
 from identity.links import CUSTOMER, RECORD_KIND
 from identity.store import Merge
 from pipe.columnar import fetch
@@ -55,8 +56,9 @@ class People:
         self._parents = dict(store.merges())
         self._retired, self._survivors = _sorted(self._parents)
         self._told: set[int] = set()
-        self._now = store.latest()
+        self._start = self._now = store.latest() + 1
         self.has_records = store.has_records()
+        self.held = Held(store)
         self.minted = 0
         self.merged = 0
         store.db.execute("CREATE TEMP TABLE told (known UUID)")
@@ -98,7 +100,7 @@ class People:
         """New persons. An identifier founds at most one, because from then on it is known: no id is used twice."""
         # Of the smallest hash, wherever it stands in the record: a source may list its identifiers in any order.
         founders = _smallest(links, len(mints))[mints]
-        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(founders)))
+        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(founders)), self._now)
         self._count += len(uids)
         self.minted += len(uids)
         return uids
@@ -115,7 +117,7 @@ class People:
 
     def _met(self, links: Links, persons: Numbers, since: Numbers, alive: NDArray[np.bool_]) -> pa.Table:
         """Customers of earlier runs, met for the first time. Of those whose person is retired the merges tell."""
-        places = np.flatnonzero((links.kinds == CUSTOMER) & (persons > 0) & alive)
+        places = np.flatnonzero((links.kinds == CUSTOMER) & (persons > 0) & alive & (since < self._start))
         found = _customers(links, places, persons, since)
         if not len(found):
             return found
@@ -123,6 +125,7 @@ class People:
             places = pa.array(np.arange(len(found)))
             self._store.db.register("met", found.select(["known"]).append_column("place", places))
             fresh = fetch(self._store.db, "SELECT place FROM met ANTI JOIN told USING (known) ORDER BY place")
+            self._store.db.execute("INSERT INTO told SELECT known FROM met ANTI JOIN told USING (known)")
             self._store.db.unregister("met")
         return found.take(fresh.column("place"))
 
@@ -139,11 +142,6 @@ class People:
 
     def _tell(self, linked: pa.Table, retired: set[int], merges: list[Merge]) -> None:
         """Tell of customers and merges, and once a run of the merges that led from a known identifier to its person."""
-        if len(linked):
-            with self._store.guard():
-                self._store.db.register("news", linked)
-                self._store.db.execute("INSERT INTO told SELECT known FROM news")
-                self._store.db.unregister("news")
         self._lineage.linked(linked)
         news = [*(retired - self._told), *(merge.retired for merge in merges)]
         self._told.update(news)

@@ -10,7 +10,8 @@ import msgspec
 import phonenumbers
 from singer_sdk import typing as th
 
-from identity.hashing import KEY_BYTES, parse_key
+from identity.hashing import KEY_BYTES
+from identity.keys import parse_key
 from identity.placeholders import ANY
 from pipe.blocks import BATCH_SETTINGS
 from pipe.errors import ConfigurationError

@@ -46,8 +46,19 @@ FROM below JOIN ident ON ident.person = below.id JOIN source ON source.id = iden
 """
 
 
+_MERGE: Final = pa.schema(
+    [
+        *((name, pa.int64()) for name in ("retired", "survivor", "moment")),
+        *((name, pa.string()) for name in ("reason", "record_id", "run_id", "rule")),
+        ("weight", pa.float64()),
+        ("model", pa.string()),
+        ("reconcile", pa.int32()),
+    ]
+)
+
+
 class Merge(NamedTuple):
-    """One merge: `retired` became `survivor` at `moment`."""
+    """One merge: `retired` became `survivor` at `moment`. The last four are a reconcile's, which is numbered."""
 
     retired: int
     survivor: int
@@ -55,6 +66,10 @@ class Merge(NamedTuple):
     reason: str
     record_id: str
     run_id: str
+    rule: str | None = None
+    weight: float | None = None
+    model: str | None = None
+    reconcile: int | None = None
 
 
 class Customer(NamedTuple):
@@ -128,7 +143,9 @@ class Store:
     def history(self, persons: Sequence[int]) -> list[Merge]:
         """How each of them was merged away; nothing for those that live."""
         with self.guard():
-            found = self._rows("SELECT * FROM merge WHERE retired IN (SELECT unnest(?))", persons)
+            listed = ", ".join(Merge._fields)
+            query = f"SELECT {listed} FROM merge WHERE retired IN (SELECT unnest(?))"  # noqa: S608  names of ours
+            found = self._rows(query, persons)
             return [Merge(*row) for row in found]
 
     def customers(self, persons: Sequence[int]) -> list[Customer]:
@@ -151,19 +168,20 @@ class Store:
 
     # Writing: within one transaction until `commit`.
 
-    def add_persons(self, first: int, founders: pa.Array) -> pa.Array:
+    def add_persons(self, first: int, founders: pa.Array, now: int) -> pa.Array:
         """New persons, numbered from `first` on, and each one's id: no chance in it, it follows from the founder.
 
         Args:
             first: number of the first.
             founders: hash of an identifier of each.
+            now: microseconds since 1970 UTC.
         """
         numbers = pa.array(np.arange(first, first + len(founders), dtype=np.int32))
         secret = literal(self._secret)
         query = f"SELECT place, 'p_' || left(sha256({secret} || hash), {UID_DIGITS}) AS text FROM {ROWS}"  # noqa: S608
         with self.guard():
             uids = texts(self.db, query, pa.table({"hash": founders}))
-        self._insert("person", "id, uid", pa.table({"id": numbers, "uid": uids}))
+        self.insert("person", f"id, uid, {int(now)}", pa.table({"id": numbers, "uid": uids}))
         return uids
 
     def add_identifiers(
@@ -179,12 +197,12 @@ class Store:
             "kind": np.asarray(kinds, np.uint8),
             "source": numbers,
         }
-        self._insert("ident", f"hash, person, kind, source, {int(now)}", pa.table(columns))
+        self.insert("ident", f"hash, person, kind, source, {int(now)}", pa.table(columns))
 
     def add_merges(self, merges: Sequence[Merge]) -> None:
         """Persons are merged away."""
-        columns = pa.table({name: [getattr(each, name) for each in merges] for name in Merge._fields})
-        self._insert("merge", ", ".join(Merge._fields), columns)
+        columns = pa.Table.from_pylist([merge._asdict() for merge in merges], _MERGE)
+        self.insert("merge", ", ".join(Merge._fields), columns)
 
     def commit(self) -> None:
         """Make everything added so far durable."""
@@ -195,16 +213,18 @@ class Store:
                 if self._durable:
                     self.db.execute("CHECKPOINT")
 
-    def _insert(self, table: str, columns: str, rows: pa.Table) -> None:
+    def insert(self, table: str, columns: str, rows: pa.Table) -> None:
+        """Add rows to a table of ours; `columns` is SQL over their columns."""
         if not len(rows):
             return
         with self.guard():
-            self._begin()
+            self.begin()
             self.db.register("added", rows)
             self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM added")  # noqa: S608  names of ours
             self.db.unregister("added")
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Start a transaction, unless one is open."""
         if not self._open:
             self.db.execute("BEGIN")
             self._open = True
@@ -214,7 +234,7 @@ class Store:
         if number is None:
             number = self._sources[name] = len(self._sources) + 1
             with self.guard():
-                self._begin()
+                self.begin()
                 self.db.execute("INSERT INTO source VALUES (?, ?)", (number, name))
         return number
 

@@ -13,7 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import duckdb
+import numpy as np
 
+from identity import store_tables
 from pipe.columnar import literal
 from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 
@@ -21,34 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables below."""
 
-MEMORY_LIMIT: Final = "128MB"
+MEMORY_LIMIT: Final = "32MB"
 _MAGIC: Final = (slice(8, 12), b"DUCK")
 _NAMES: Final = {"program", "version", "tenant", "key_id"}
 _PROGRAM: Final = "growthnav identity store"
-
-_TABLES: Final = """
-CREATE TABLE meta (name VARCHAR NOT NULL, value VARCHAR NOT NULL);
-CREATE TABLE source (id UINTEGER NOT NULL, name VARCHAR NOT NULL);
-CREATE TABLE person (id INTEGER NOT NULL, uid VARCHAR NOT NULL);
-CREATE TABLE ident (
-    hash UUID NOT NULL,          -- keyed hash of the identifier: 120 bits, and 8 of zero
-    person INTEGER NOT NULL,     -- whom it was first linked to
-    kind UTINYINT NOT NULL,      -- place in identity.fragments.KINDS
-    source UINTEGER,            -- the source system, for a customer_id only
-    first_seen BIGINT NOT NULL   -- microseconds since 1970 UTC
-);
-CREATE TABLE merge (
-    retired INTEGER NOT NULL,    -- the person that was merged away
-    survivor INTEGER NOT NULL,   -- an older one, at that time not retired
-    moment BIGINT NOT NULL,         -- microseconds since 1970 UTC
-    reason VARCHAR NOT NULL,
-    record_id VARCHAR NOT NULL,
-    run_id VARCHAR NOT NULL
-);
-"""
 
 
 class Hold:
@@ -104,6 +85,7 @@ def connect(path: Path, tenant: str, key_id: str) -> duckdb.DuckDBPyConnection:
             _check(looking, path, tenant, key_id)
         with _private():
             db = duckdb.connect(str(path))
+        _migrate(db)
         for setting in (
             "TimeZone = 'UTC'",
             f"memory_limit = '{MEMORY_LIMIT}'",
@@ -178,7 +160,7 @@ def _make(path: Path, tenant: str, key_id: str) -> None:
     for leftover in (draft, draft.with_name(f"{draft.name}.wal")):
         leftover.unlink(missing_ok=True)
     with _private(), duckdb.connect(str(draft)) as db:
-        db.execute(_TABLES)
+        db.execute(store_tables.TABLES)
         values = (("program", _PROGRAM), ("version", str(VERSION)), ("tenant", tenant), ("key_id", key_id))
         db.executemany("INSERT INTO meta VALUES (?, ?)", values)
     draft.rename(path)
@@ -207,7 +189,7 @@ def _check(db: duckdb.DuckDBPyConnection, path: Path, tenant: str, key_id: str) 
         meta = dict(db.execute("SELECT name, value FROM meta").fetchall())
     if meta.get("program") != _PROGRAM or not meta.keys() >= _NAMES:
         raise _foreign(path)
-    if meta["version"] != str(VERSION):
+    if meta["version"] not in {str(store_tables.OLDER), str(VERSION)}:
         raise ConfigurationError(
             f"the identity store {path} has version {meta['version']}, this program writes version {VERSION}",
             remedy="Use the release that wrote it, or a later one",
@@ -227,6 +209,15 @@ def _check(db: duckdb.DuckDBPyConnection, path: Path, tenant: str, key_id: str) 
     _check_sound(db, path)
 
 
+def _migrate(db: duckdb.DuckDBPyConnection) -> None:
+    """Bring a store of the version before to this one, whole or not at all."""
+    (version,) = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone() or ("",)
+    if version == str(store_tables.OLDER):
+        db.execute(
+            f"BEGIN; {store_tables.FROM_OLDER}; UPDATE meta SET value = '{VERSION}' WHERE name = 'version'; COMMIT"
+        )
+
+
 def _check_sound(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Refuse a store that contradicts itself; reads every block of it, so a broken one shows here."""
     persons, last, highest, lowest = db.execute(
@@ -234,9 +225,21 @@ def _check_sound(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         " coalesce(max(person), 0), coalesce(min(person), 1) FROM ident"
     ).fetchone() or (0, 0, 0, 1)
     (wrong,) = db.execute(
-        "SELECT count(*) FILTER (survivor < 1 OR survivor >= retired OR retired > ?) + count(*)"
+        "SELECT count(*) FILTER (survivor < 1 OR survivor = retired OR greatest(survivor, retired) > ?) + count(*)"
         " - count(DISTINCT retired) FROM merge",
         [persons],
     ).fetchone() or (0,)
-    if persons != last or highest > persons or lowest < 1 or wrong:
+    if persons != last or highest > persons or lowest < 1 or wrong or _goes_round(db, persons):
         raise damaged(path)
+
+
+def _goes_round(db: duckdb.DuckDBPyConnection, persons: int) -> bool:
+    """Whether the merges lead from somebody back to himself."""
+    merges = db.execute("SELECT retired, survivor FROM merge").fetchnumpy()
+    became = np.arange(persons + 1)
+    became[merges["retired"]] = merges["survivor"]
+    for _ in range(persons.bit_length() + 1):  # every step doubles the way that has been gone
+        if (became[became] == became).all():
+            return False
+        became = became[became]
+    return True

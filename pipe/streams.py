@@ -41,8 +41,10 @@ class Kind(Enum):
         "NUMERIC",
     )
     INTEGER = ColumnType({"type": ["integer", "null"]}, "BIGINT", "INT64")
+    NUMBER = ColumnType({"type": ["number", "null"]}, "DOUBLE", "FLOAT64")
     BOOLEAN = ColumnType({"type": ["boolean", "null"]}, "BOOLEAN", "BOOL")
     OBJECT = ColumnType({"type": ["object", "null"]}, "JSON", "JSON")
+    STRINGS = ColumnType({"type": ["array", "null"], "items": {"type": "string"}}, "JSON", "JSON")
     FRAGMENTS = ColumnType(
         {
             "type": ["array", "null"],
@@ -272,38 +274,99 @@ REJECTS = Stream(
     ),
 )
 
+IDENTITIES = Stream(
+    "identities",
+    "One row a person who lives: what is known of them, from every source.",
+    (
+        Field("global_customer_id", Kind.STRING, "key: the person"),
+        Field("customer_id", Kind.STRING, "the tenant"),
+        Field(
+            "emails", Kind.STRINGS, "e-mail addresses; hashed or left out as the tenant's `personal_data` says", True
+        ),
+        Field("phones", Kind.STRINGS, "telephone numbers; the same", True),
+        Field("fragments", Kind.FRAGMENTS, "everything that identifies the person, as keyed hashes"),
+        Field("fragment_types", Kind.STRINGS, "the types among them"),
+        Field("sources", Kind.STRINGS, "connections that know the person"),
+        Field("profiles", Kind.INTEGER, "rows of customer_profiles"),
+        Field("conversions", Kind.INTEGER, "rows of conversions"),
+        Field(
+            "match_probability",
+            Kind.NUMBER,
+            "that all records are one person's: the weakest link one cannot do without; 1 where identifiers alone link",
+        ),
+        Field("minted_at", Kind.TIMESTAMP, "when the id was made"),
+        Field("is_deleted", Kind.BOOLEAN, "the id is retired or forgotten"),
+    ),
+)
+
 IDENTITY_MAP = Stream(
     "identity_map",
-    "Which person a source's own customer belongs to, and since when.",
+    "Whose a record, or a source's own customer, was and is, and since when.",
     (
-        Field("identity_map_id", Kind.STRING, "key: hash of source system, source key and person"),
+        Field("identity_map_id", Kind.STRING, "key: hash of source system, source key, person and since when"),
         Field("customer_id", Kind.STRING, "the tenant"),
-        Field("source_system", Kind.STRING, "the connection the source customer belongs to"),
-        Field("source_key", Kind.STRING, "keyed hash of the source's customer id, as in identity_fragments"),
+        Field("source_system", Kind.STRING, "the connection the record or customer belongs to"),
+        Field(
+            "source_key",
+            Kind.STRING,
+            "key of a profile or conversion (32 digits), or keyed hash of a source's customer id (30 digits)",
+        ),
         Field("global_customer_id", Kind.STRING, "the person"),
         Field("valid_from", Kind.TIMESTAMP, "when the link was made"),
-        Field("valid_to", Kind.TIMESTAMP, "when the person was merged into another; null while it holds"),
+        Field("valid_to", Kind.TIMESTAMP, "when it ended, by a merge or a split; null while it holds"),
     ),
 )
 
 IDENTITY_MERGES = Stream(
     "identity_merges",
-    "Every change of who is who: the retired id, the id it became, and the reason.",
+    "Every change of who is who, with its reason. Only a `merge` retires an id.",
     (
-        Field("event_id", Kind.STRING, "key: hash of event, retired id and surviving id"),
+        Field("event_id", Kind.STRING, "key: hash of event and what it is about"),
         Field("customer_id", Kind.STRING, "the tenant"),
-        Field("event", Kind.STRING, "merge; mint, split, unblock, manual link and unlink come from reconcile"),
-        Field("from_id", Kind.STRING, "the person id that is retired; it is never used again"),
-        Field("to_id", Kind.STRING, "the older person id that lives on"),
-        Field("reason", Kind.STRING, "which kinds of identifier linked them"),
-        Field("rule", Kind.STRING, "deterministic, or the model's name"),
-        Field("record_id", Kind.STRING, "key of the record that showed they are one"),
+        Field(
+            "event",
+            Kind.STRING,
+            "merge, mint, split, block, unblock, manual_link, manual_unlink, oversized or forget",
+        ),
+        Field("from_id", Kind.STRING, "merge: the id that is retired, for ever; split: whose records left"),
+        Field("to_id", Kind.STRING, "merge: the id that lives on; split: the new one; mint: the id made"),
+        Field("reason", Kind.STRING, "which kinds of identifier or which comparisons; what a person wrote"),
+        Field("rule", Kind.STRING, "deterministic, model or manual"),
+        Field("match_weight", Kind.NUMBER, "of the strongest link, log2 of the odds; where a model linked"),
+        Field("model_version", Kind.STRING, "of the person model"),
+        Field("identifier", Kind.STRING, "keyed hash of the identifier it is about"),
+        Field("record_id", Kind.STRING, "key of the record that showed it"),
         Field("run_id", Kind.STRING, "the run that found it"),
         Field("effective_at", Kind.TIMESTAMP, "when it was found"),
     ),
 )
 
-CANONICAL = {stream.name: stream for stream in (CONVERSIONS, CUSTOMER_PROFILES, REJECTS, IDENTITY_MAP, IDENTITY_MERGES)}
+BLOCKED_IDENTIFIERS = Stream(
+    "blocked_identifiers",
+    "Identifiers that too many share, and so link nobody.",
+    (
+        Field("blocked_id", Kind.STRING, "key: hash of type, identifier and since when"),
+        Field("customer_id", Kind.STRING, "the tenant"),
+        Field("type", Kind.STRING, "type of identity fragment"),
+        Field("identifier", Kind.STRING, "its keyed hash, as in identity_fragments"),
+        Field("reason", Kind.STRING, "names: seen with too many first names; records: in too many records"),
+        Field("records", Kind.INTEGER, "records it was in when it was blocked"),
+        Field("names", Kind.INTEGER, "first names it was seen with"),
+        Field("valid_from", Kind.TIMESTAMP, "when it was blocked"),
+        Field("valid_to", Kind.TIMESTAMP, "when it was released; null while it is blocked"),
+    ),
+)
+
+_ALL = (
+    CONVERSIONS,
+    CUSTOMER_PROFILES,
+    REJECTS,
+    IDENTITIES,
+    IDENTITY_MAP,
+    IDENTITY_MERGES,
+    BLOCKED_IDENTIFIERS,
+)
+CANONICAL = {stream.name: stream for stream in _ALL}
 """Every canonical stream by name."""
 
 CONVERSION_TYPES = ("purchase", "lead", "refund", "booking", "signup", "custom")

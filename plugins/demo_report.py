@@ -31,6 +31,8 @@ class Shown:
     page: Path
     figures: Figures
     score: Score | None = None
+    before: Score | None = None
+    """The same as the pipe left it, before people were reconciled."""
     checks: list[Check] = field(default_factory=list)
 
     @property
@@ -107,9 +109,12 @@ def _verdict(tenant: Shown) -> str:
     if tenant.score:
         score = tenant.score
         missed = f" ({score.without_person:,} records without any identifier count as missed)"
+        before = tenant.before.quality if tenant.before else score.quality
         return (
             f"[bold]{tenant.name}[/bold]: people against the truth, pair by pair: "
-            f"precision [bold]{score.quality.precision:.4f}[/bold], recall [bold]{score.quality.recall:.4f}[/bold]"
+            f"in the pipe precision {before.precision:.4f}, recall {before.recall:.4f}; "
+            f"reconciled precision [bold]{score.quality.precision:.4f}[/bold], "
+            f"recall [bold]{score.quality.recall:.4f}[/bold]"
             f"{missed if score.without_person else ''}"
         )
     right = sum(check.passed for check in tenant.checks)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipe.errors import ConfigurationError
+from plugins.people import commands
 
 if TYPE_CHECKING:
     from identity.evaluation import Evaluation
@@ -80,3 +81,7 @@ def _text(found: Evaluation) -> str:
             for threshold, one in found.sweep
         ]
     return "\n".join(lines)
+
+
+for _command in commands.COMMANDS:
+    identity.add_command(_command)

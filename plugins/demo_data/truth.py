@@ -13,17 +13,44 @@ from pipe.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SQL = """
-WITH landed AS (
-  SELECT source_stream, transaction_id AS source_id, global_customer_id FROM {schema}.conversions
+_LANDED = """
+WITH RECURSIVE landed AS (
+  SELECT source_stream, transaction_id AS source_id, conversion_id AS record_id, global_customer_id
+  FROM {schema}.conversions
   UNION ALL
-  SELECT source_stream, source_record_id, global_customer_id FROM {schema}.customer_profiles
+  SELECT source_stream, source_record_id, profile_id, global_customer_id FROM {schema}.customer_profiles
 )
-SELECT COALESCE(c.current_id, l.global_customer_id), t.person
+"""
+_IN_PIPE = (
+    _LANDED
+    + """
+, certain AS (
+  SELECT from_id, to_id FROM {schema}.identity_merges WHERE event = 'merge' AND rule = 'deterministic'
+    AND effective_at <= COALESCE((SELECT MIN(valid_from) FROM {schema}.identity_map WHERE LENGTH(source_key) = 32),
+      'infinity')
+), steps AS (
+  SELECT DISTINCT from_id AS person_id, from_id AS current_id FROM certain
+  UNION ALL
+  SELECT steps.person_id, certain.to_id FROM steps JOIN certain ON certain.from_id = steps.current_id
+), became AS (
+  SELECT person_id, current_id FROM steps WHERE NOT current_id IN (SELECT from_id FROM certain)
+)
+SELECT COALESCE(b.current_id, l.global_customer_id), t.person
 FROM read_csv($truth, header = true, all_varchar = true) t
 LEFT JOIN landed l USING (source_stream, source_id)
-LEFT JOIN {schema}.person_current c ON c.person_id = l.global_customer_id
+LEFT JOIN became b ON b.person_id = l.global_customer_id
 """
+)
+_RECONCILED = (
+    _LANDED
+    + """
+SELECT COALESCE(c.current_id, m.global_customer_id, l.global_customer_id), t.person
+FROM read_csv($truth, header = true, all_varchar = true) t
+LEFT JOIN landed l USING (source_stream, source_id)
+LEFT JOIN {schema}.identity_map m ON m.source_key = l.record_id AND m.valid_to IS NULL
+LEFT JOIN {schema}.person_current c ON c.person_id = COALESCE(m.global_customer_id, l.global_customer_id)
+"""
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +67,11 @@ class Score:
         return self.quality.predicted_people - self.without_person
 
 
-def score(database: Path, schema: str, truth: Path) -> Score:
+def score(database: Path, schema: str, truth: Path, *, reconciled: bool = True) -> Score:
     """Compare the people of a tenant's warehouse with the file of true people.
 
     Needs the model table `person_current` (see `transforms.models`). A record of the truth that never reached the
-    warehouse counts as a record without a person.
+    warehouse counts as a record without a person. With `reconciled` false the people are those the pipe found.
 
     Raises:
         ConfigurationError: warehouse, table or truth is missing.
@@ -54,7 +81,9 @@ def score(database: Path, schema: str, truth: Path) -> Score:
             raise ConfigurationError(f"{path.name} does not exist", remedy="Run the tenant's demo first")
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            pairs = connection.execute(_SQL.format(schema=f'"{schema}"'), {"truth": str(truth)}).fetchall()
+            pairs = connection.execute(
+                (_RECONCILED if reconciled else _IN_PIPE).format(schema=f'"{schema}"'), {"truth": str(truth)}
+            ).fetchall()
     except duckdb.CatalogException:
         raise ConfigurationError(
             f"schema '{schema}' has not all of conversions, customer_profiles and person_current",

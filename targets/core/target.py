@@ -99,7 +99,12 @@ class CoreTarget(StrictSettings, Target):
                 run.intake.commit()
 
     def idle(self) -> None:
-        """The input pauses: commit what a STATE waits for."""
+        """The input pauses: commit what a STATE waits for.
+
+        Before the first line nothing is opened: the tap of this very run may still be reading the warehouse.
+        """
+        if self._run is None:
+            return
         with self._in_run() as run:
             if (run.committer.states and run.pace.idle()) or run.pace.due(run.committer.rows, at_state=False):
                 run.intake.commit()

@@ -347,12 +347,20 @@ def test_two_tenants_have_nothing_in_common(tmp_path: Path) -> None:
 
 def test_no_personal_value_in_store_log_or_lineage(tmp_path: Path) -> None:
     """Invariant 10, in a process of its own; the values are looked for in every file and stream."""
-    secret = ["ann.lee@mail.example", "2125550142", "LOYAL-777", "Lee", "1980-01-02", "17 Elm Street", "deadbeef99"]
+    secret = [
+        "ann.lee@mail.example",
+        "2125550142",
+        "LOYAL-777",
+        "Leeuwenhoek",
+        "1980-01-02",
+        "17 Elm Street",
+        "deadbeef99",
+    ]
     person = profile(
         "R-1",
         ("email", secret[0]), ("phone", "(212) 555-0142"), ("loyalty_id", secret[2]), ("hashed_cc", secret[6]),
         ("customer_id", "crm/C-9"), ("name_zip", "Ann Lee|60601"), ("hashed_cc", "4111111111111111"),
-        last_name="Lee", birth_date=secret[4], street=secret[5], email=secret[0], phone=secret[1], raw="Lee",
+        last_name="Leeuwenhoek", birth_date=secret[4], street=secret[5], email=secret[0], phone=secret[1], raw="Leeuwenhoek",
     )  # fmt: skip
     poison = {**person, "profile_id": "x", "identity_fragments": [{"type": "email", "value": ["ann.lee@mail.example"]}]}
     lines = [schema("customer_profiles"), record("customer_profiles", person), record("customer_profiles", poison)]

@@ -37,6 +37,7 @@ from identity.store import Merge, Store
 from identity.store_file import VERSION
 from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 
+MERGE = "INSERT INTO merge (retired, survivor, moment, reason, record_id, run_id) VALUES"
 LINES = conversions(*(conversion(n, ("loyalty_id", f"L-{n}"), ("customer_id", f"shop/{n}")) for n in range(300)))
 
 
@@ -104,7 +105,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], type[PipeError], str]] = {
     "another key's": (edit("UPDATE meta SET value = 'x' WHERE name = 'key_id'"), ConfigurationError, "another key"),
     "a person too few": (edit("DELETE FROM person WHERE id = 7"), DataError, "is damaged"),
     "nobody's identifier": (edit("UPDATE ident SET person = 9999 WHERE rowid = 1"), DataError, "is damaged"),
-    "a circle of merges": (edit("INSERT INTO merge VALUES (3, 3, 1, '', '', '')"), DataError, "is damaged"),
+    "a circle of one": (edit(f"{MERGE} (3, 3, 1, '', '', '')"), DataError, "is damaged"),
+    "a circle of three": (
+        edit(f"{MERGE} (3, 7, 1, '', '', ''), (7, 5, 2, '', '', ''), (5, 3, 3, '', '', '')"),
+        DataError,
+        "is damaged",
+    ),
 }
 
 
@@ -277,7 +283,7 @@ def test_the_clock_of_the_store_never_runs_backwards(tmp_path: Path, monkeypatch
     monkeypatch.setattr("identity.people.time.time_ns", lambda: 1_000)
     second = run(conversions(conversion(2, ("customer_id", "shop/2"))), config(tmp_path))
     (one,), (two,) = (records(found, "identity_map") for found in (first, second))
-    assert two["valid_from"] == one["valid_from"]
+    assert two["valid_from"] > one["valid_from"]
 
 
 def opened(path: Path, **options: Any) -> Store:
@@ -287,7 +293,7 @@ def opened(path: Path, **options: Any) -> Store:
 def test_what_is_not_committed_is_not_there(tmp_path: Path) -> None:
     store = opened(tmp_path)
     hashes = pa.array(["01" * 15, "02" * 15])
-    founded = store.add_persons(1, hashes)
+    founded = store.add_persons(1, hashes, 5)
     store.add_identifiers(stored(hashes), np.array([1, 2]), np.array([7, 7]), pa.array(["shop", "shop"]), 5)
     store.commit()
     store.add_merges([Merge(2, 1, 9, "email", "r", "run")])
@@ -305,7 +311,7 @@ def test_what_is_not_committed_is_not_there(tmp_path: Path) -> None:
 def test_after_a_failure_nothing_more_is_committed(tmp_path: Path) -> None:
     """The engine may have rolled back the whole transaction: what was added before the failure is not there either."""
     store = opened(tmp_path)
-    store.add_persons(1, pa.array(["01" * 15]))
+    store.add_persons(1, pa.array(["01" * 15]), 5)
     with pytest.raises(DataError, match="is damaged"):
         store.add_identifiers(pa.array(["no hash"]), np.array([1]), np.array([1]), pa.array([None], pa.string()), 5)
     with pytest.raises(DataError, match="is damaged"):

@@ -1,0 +1,117 @@
+"""`growthnav identity ...`: the commands that work on a tenant's people."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from plugins import progress, project, runner
+from plugins.people import place, words
+from plugins.processes import Stopper
+from plugins.run import summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOB = "reconcile"
+
+
+@click.command("reconcile")
+@click.argument("tenant")
+@click.option("--full-refresh", is_flag=True, help="Send everything again, whatever was sent before.")
+@click.pass_obj
+def reconcile(directory: Path | None, tenant: str, *, full_refresh: bool) -> None:
+    """Find TENANT's people anew in everything there is, under ids that stay.
+
+    Runs the job `reconcile`, and exits as `growthnav run` does.
+    """
+    reporter = progress.reporter()
+    try:
+        with Stopper() as stopper:
+            request = runner.Request(tenant, JOB, full_refresh)
+            result = runner.run(project.open_project(directory), request, reporter, stopper)
+    finally:
+        reporter.close()
+    click.echo(summary(result))
+    sys.exit(result.exit_code)
+
+
+def _decide(directory: Path | None, tenant: str, pair: tuple[str, str], decision: str, why: str) -> None:
+    from identity.reconcile.explain import Explainer
+    from identity.reconcile.ledger import Decision
+
+    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, _):
+        explainer = Explainer(db, ledger)
+        left, right = sorted(explainer.representative(text) for text in pair)
+        if left == right:
+            raise click.UsageError("that is one record, not two")
+        ledger.decide(Decision(left, right, decision, why, ledger.now()))
+        ledger.store.commit()
+    click.echo(f"{decision}: {left} {right}. It holds from the next growthnav identity reconcile {tenant} on.")
+
+
+@click.command("link")
+@click.argument("tenant")
+@click.argument("one")
+@click.argument("other")
+@click.option("--why", required=True, help="The reason, for whoever asks later; write no personal data.")
+@click.pass_obj
+def link(directory: Path | None, tenant: str, one: str, other: str, why: str) -> None:
+    """Decide that ONE and OTHER are one person: ids of persons or records, or connector:id."""
+    _decide(directory, tenant, (one, other), "link", why)
+
+
+@click.command("unlink")
+@click.argument("tenant")
+@click.argument("one")
+@click.argument("other")
+@click.option("--why", required=True, help="The reason, for whoever asks later; write no personal data.")
+@click.pass_obj
+def unlink(directory: Path | None, tenant: str, one: str, other: str, why: str) -> None:
+    """Decide that ONE and OTHER are two people, whatever they share."""
+    _decide(directory, tenant, (one, other), "unlink", why)
+
+
+@click.command("explain")
+@click.argument("tenant")
+@click.argument("one")
+@click.argument("other", required=False)
+@click.option("--values", is_flag=True, help="Show personal values in clear.")
+@click.pass_obj
+def explain(directory: Path | None, tenant: str, one: str, other: str | None, *, values: bool) -> None:
+    """Say why ONE and OTHER are one person or two; of ONE alone, what holds their records together."""
+    from identity.reconcile.explain import Explainer
+
+    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, _):
+        explainer = Explainer(db, ledger)
+        if other is not None:
+            lines = words.of_pair(explainer, explainer.representative(one), explainer.representative(other))
+            click.echo("\n".join(lines))
+            return
+        person = explainer.person(explainer.person_of(one))
+        names = {record.unit: words.name_of(record) for record in reversed(person.records)}
+        click.echo("\n".join(words.of_person(person, values=values)))
+        click.echo("  links")
+        for each in person.links:
+            click.echo(
+                f"    {names.get(each.left, each.left)} and {names.get(each.right, each.right)}: {words.of_link(each)}"
+            )
+
+
+@click.command("show")
+@click.argument("tenant")
+@click.argument("person")
+@click.option("--values", is_flag=True, help="Show personal values in clear.")
+@click.pass_obj
+def show(directory: Path | None, tenant: str, person: str, *, values: bool) -> None:
+    """Show a PERSON: records, former ids, history."""
+    from identity.reconcile.explain import Explainer
+
+    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, _):
+        explainer = Explainer(db, ledger)
+        click.echo("\n".join(words.of_person(explainer.person(explainer.person_of(person)), values=values)))
+
+
+COMMANDS = (reconcile, link, unlink, explain, show)
