@@ -8,7 +8,7 @@ import pytest
 
 from bench.customers import customers
 from identity.hashing import Hasher
-from identity.linking import BLOCKED, CLUSTERS, EDGES, LinkSettings, Linked, link
+from identity.linking import BLOCKED, CLUSTERS, EDGES, Linked, LinkSettings, link
 from pipe.errors import ConfigurationError, DataError
 
 RECORDS = 600
