@@ -133,7 +133,7 @@ def aliases_lead_to_the_living(world: World) -> None:
             world.reconcile()
             world.load(INPUT.lines(2))
     became = dict(world.rows("SELECT from_id, to_id FROM identity_merges WHERE event = 'merge'"))
-    assert len(became) > 3
+    assert len(became) >= 3
     for uid in became:
         seen = set()
         while uid in became:
