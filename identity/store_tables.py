@@ -63,6 +63,11 @@ CREATE TABLE forgotten (         -- erased records: keyed hash of the record's k
     hash UUID NOT NULL,
     moment BIGINT NOT NULL
 );
+CREATE TABLE erased (            -- rows of identity_map that were erased with their person
+    identity_map_id VARCHAR NOT NULL,
+    moment BIGINT NOT NULL,
+    reconcile INTEGER NOT NULL
+);
 CREATE TABLE edge (              -- the links of the last reconcile, between units
     left_key VARCHAR NOT NULL,
     right_key VARCHAR NOT NULL,

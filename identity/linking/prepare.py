@@ -111,7 +111,7 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     db.execute(f"CREATE TABLE plain AS SELECT uid, record_id, {_listed(first)} FROM raw {joins}")  # noqa: S608
     db.execute(
         f"CREATE OR REPLACE TABLE plain AS SELECT * EXCLUDE ({', '.join(sorted(set(then) & set(first)))}), {_listed(then)} FROM plain"
-    )  # noqa: S608
+    )
     if "full_name" in given:
         db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({_listed(_FROM_WHOLE)}) FROM plain")  # noqa: S608
     db.execute(
@@ -262,7 +262,7 @@ def _day_first(db: duckdb.DuckDBPyConnection, column: str) -> bool:
     return bool(days[0] > days[1])
 
 
-def _date(day_first: bool) -> str:  # noqa: FBT001  one meaning, named at the call
+def _date(day_first: bool) -> str:
     """SQL for `birth_date` as eight digits, year first."""
     split = "string_split(regexp_replace(birth_date, '[/. ]', '-', 'g'), '-')"
     day, month = (f"lpad({split}[{number}], 2, '0')" for number in ((1, 2) if day_first else (2, 1)))

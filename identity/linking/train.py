@@ -51,7 +51,7 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
         report.untrained_levels = _labels(model, set())
         return model
     linker = score.linker(db, model, prior)
-    kept = deepcopy(linker._settings_obj.core_model_settings)  # noqa: SLF001
+    kept = deepcopy(linker._settings_obj.core_model_settings)
     fitted = _fit_u(linker, model, report)
     learned: defaultdict[str, list[list[float]]] = defaultdict(list)
     trust: defaultdict[str, float] = defaultdict(float)
@@ -59,7 +59,7 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
         session = Session(name="m from pairs equal in " + " and ".join(columns), outcome="skipped")
         report.sessions.append(session)
         found = _learn_m(db, linker, columns, session)
-        linker._settings_obj.core_model_settings = deepcopy(kept)  # noqa: SLF001  also after success: see above
+        linker._settings_obj.core_model_settings = deepcopy(kept)
         if found is None or not _passes(found, fitted, session):
             continue
         session.outcome = "kept"
@@ -77,7 +77,7 @@ def _fit_u(linker: Any, model: Model, report: Report) -> Model:
     linker.training.estimate_u_using_random_sampling(max_pairs=PAIRS_FOR_U, num_chunks=1)
     share = PAIRS_FOR_U / (PAIRS_FOR_U + SHIPPED_PAIRS)
     found: Figures = {}
-    for name, figures in _read(linker._settings_obj.core_model_settings, "u").items():  # noqa: SLF001
+    for name, figures in _read(linker._settings_obj.core_model_settings, "u").items():
         shipped = _column(model, name, "u")
         mixed = [
             (1 - share) * old + share * (old if new is None else new) for old, new in zip(shipped, figures, strict=True)

@@ -114,4 +114,26 @@ def show(directory: Path | None, tenant: str, person: str, *, values: bool) -> N
         click.echo("\n".join(words.of_person(explainer.person(explainer.person_of(person)), values=values)))
 
 
-COMMANDS = (reconcile, link, unlink, explain, show)
+@click.command("forget")
+@click.argument("tenant")
+@click.argument("person")
+@click.option("--why", required=True, help="The reason, such as the number of the request; write no personal data.")
+@click.confirmation_option(prompt="This cannot be undone. Forget this person?")
+@click.pass_obj
+def forget(directory: Path | None, tenant: str, person: str, why: str) -> None:
+    """Erase a PERSON from the store, the map and everything sent from now on.
+
+    The next reconcile takes them out of identities and identity_map, and a full refresh of the tenant's jobs blanks
+    their rows in customer_profiles and conversions. Old files do not bring them back; new data does.
+    """
+    from identity.reconcile.explain import Explainer
+    from identity.reconcile.forget import forget as erase
+
+    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, hasher):
+        explainer = Explainer(db, ledger)
+        count = erase(ledger, hasher, explainer.person_of(person), why)
+        ledger.store.commit()
+    click.echo(f"Forgotten, with {count} records. Now: growthnav identity reconcile {tenant}, then a full refresh.")
+
+
+COMMANDS = (reconcile, link, unlink, explain, show, forget)
