@@ -23,16 +23,27 @@ if TYPE_CHECKING:
     from identity.hashing import Hasher
     from identity.reconcile.ledger import Ledger
 
-_MAP_IDS: Final = """
-INSERT INTO erased
-SELECT left(sha256(concat_ws(chr(31), source, key, uid, since)), {digits}), {now}, {number}
-FROM mapping JOIN person ON person.id = mapping.person WHERE mapping.person IN (SELECT id FROM gone)
-UNION ALL
-SELECT left(sha256(concat_ws(chr(31), source.name, left(replace(hash::VARCHAR, '-', ''), 30), uid, first_seen)), {digits}),
-    {now}, {number}
-FROM ident JOIN person ON person.id = ident.person JOIN source ON source.id = ident.source
-WHERE ident.person IN (SELECT id FROM gone)
+_RECORD_IDS: Final = """
+SELECT left(sha256(concat_ws(chr(31), source, key, uid, since)), {digits}) AS identity_map_id, {now} AS moment,
+    {number} AS reconcile
+FROM mapping JOIN person ON person.id = mapping.person WHERE {which}
 """
+_CUSTOMER_IDS: Final = """
+SELECT left(sha256(concat_ws(chr(31), source.name, left(replace(hash::VARCHAR, '-', ''), 30), uid, first_seen)), {digits})
+    AS identity_map_id, {now} AS moment, {number} AS reconcile
+FROM ident JOIN person ON person.id = ident.person JOIN source ON source.id = ident.source WHERE {which}
+"""
+
+
+def map_ids(which: str, now: int, number: int) -> str:
+    """SQL for the rows of `identity_map` about sources' own customers, as rows of `erased`.
+
+    Args:
+        which: SQL condition on `ident`.
+        now: microseconds since 1970 UTC.
+        number: of the reconcile they are told with.
+    """
+    return _CUSTOMER_IDS.format(which=which, now=now, number=number, digits=KEY_LENGTH)
 
 
 def forget(ledger: Ledger, hasher: Hasher, person: int, why: str) -> int:
@@ -47,13 +58,15 @@ def forget(ledger: Ledger, hasher: Hasher, person: int, why: str) -> int:
     living, uids = ledger.living(), ledger.uids()
     gone = pa.table({"id": pa.array(np.flatnonzero(living == person), pa.int32())})
     now, number = ledger.now(), ledger.last() + 1
-    values = {"now": now, "number": number, "digits": KEY_LENGTH}
     keys = "SELECT DISTINCT key FROM mapping WHERE length(key) = 32 AND person IN (SELECT id FROM gone)"
     with ledger.store.guard():
         ledger.store.db.register("gone", gone)
         theirs = fetch(ledger.store.db, f"{keys} ORDER BY key")
         ledger.store.db.unregister("gone")
-    ledger.run(_MAP_IDS.format(**values), gone=gone)
+    theirs_in = "{}.person IN (SELECT id FROM gone)"
+    of_records = _RECORD_IDS.format(which=theirs_in.format("mapping"), now=now, number=number, digits=KEY_LENGTH)
+    ledger.run(f"INSERT INTO erased {of_records}", gone=gone)
+    ledger.run(f"INSERT INTO erased {map_ids(theirs_in.format('ident'), now, number)}", gone=gone)
     secret = literal(hasher.secret(RECORD))
     hashed = f"left(sha256({secret} || key), 30)"
     ledger.run(f"INSERT INTO forgotten SELECT {uuid_of(hashed)}, {now} FROM theirs", theirs=theirs)  # noqa: S608

@@ -136,4 +136,24 @@ def forget(directory: Path | None, tenant: str, person: str, why: str) -> None:
     click.echo(f"Forgotten, with {count} records. Now: growthnav identity reconcile {tenant}, then a full refresh.")
 
 
-COMMANDS = (reconcile, link, unlink, explain, show, forget)
+@click.command("rotate")
+@click.argument("tenant")
+@click.pass_obj
+def rotate(directory: Path | None, tenant: str) -> None:
+    """Give TENANT a new key: the same people, under hashes that the old key cannot tell.
+
+    Afterwards run the tenant's jobs with --full-refresh, then reconcile. Store and key of before stay beside the new
+    ones, under names that end in .before, for you to remove.
+    """
+    from identity.reconcile import rotate as rotating
+
+    chosen = place.settings_of(directory, tenant)
+    with place.staged(chosen) as (db, ledger, hasher):
+        lost = rotating.rotate(db, ledger, hasher, chosen)
+    rotating.swap(chosen)
+    if lost:
+        click.echo(f"{lost} erased records are in no table any more and will not be recognised if they come again.")
+    click.echo(f"Now: growthnav run {tenant} --full-refresh, then growthnav identity reconcile {tenant}.")
+
+
+COMMANDS = (reconcile, link, unlink, explain, show, forget, rotate)

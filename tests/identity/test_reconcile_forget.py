@@ -10,11 +10,12 @@ import pytest
 from identity_pipe import conversion, conversions, profile, record, records, schema, state
 from identity_world import World, world_input
 
-from identity.reconcile import settings, tap
+from identity.reconcile import rotate, settings, tap
 from identity.reconcile.explain import Explainer
 from identity.reconcile.forget import forget
 from identity.reconcile.ledger import Decision
 from identity.reconcile.warehouse import opened, stage
+from pipe.errors import ConfigurationError
 
 INPUT = world_input(people=20, kiosk=10)
 FAST = {"linking": {"method": "deterministic"}}
@@ -119,3 +120,31 @@ def test_a_kiosk_joins_nobody_after_it_is_blocked(world: World) -> None:
     assert not set(found) & set(world.people().values())
     world.reconcile()
     assert [world.people()[row["profile_id"]] for row in strangers] == found
+
+
+def test_a_new_key_keeps_the_people(world: World) -> None:
+    people, before = world.people(), {digest for (digest,) in world.ledger("SELECT hash FROM ident")}
+    old_key = (world.home / "identity.key").read_bytes()
+    gone = next(row for row in INPUT.profiles if row.get("email"))["profile_id"]
+    erase(world, gone)
+    world.reconcile()
+    people = world.people()
+    with tap.work_space(chosen(world)) as db, tap.open_ledger(chosen(world)) as (ledger, hasher):
+        with opened(db, chosen(world).warehouse) as source:
+            stage(db, source)
+        assert rotate.rotate(db, ledger, hasher, chosen(world)) == 0
+    rotate.swap(chosen(world))
+    assert (world.home / "identity.key").read_bytes() != old_key
+    told = world.load(INPUT.lines(6), 800)
+    assert {row["profile_id"]: row["global_customer_id"] for row in records(told, "customer_profiles")}[gone] is None
+    for row in [*records(told, "customer_profiles"), *records(told, "conversions")]:
+        key = row.get("profile_id") or row["conversion_id"]
+        assert row["global_customer_id"] == people.get(key)
+    world.reconcile()
+    assert world.people() == people
+    assert not {digest for (digest,) in world.ledger("SELECT hash FROM ident")} & before
+    assert not world.ledger("SELECT 1 FROM held WHERE rule = 'pinned'")
+    world.load(INPUT.lines(7))
+    assert not [m for m in world.reconcile() if m["type"] == "RECORD"]
+    with pytest.raises(ConfigurationError, match="rotation before"), tap.open_ledger(chosen(world)) as (ledger, hasher):
+        rotate.rotate(None, ledger, hasher, chosen(world))
