@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
@@ -11,9 +11,6 @@ from plugins import progress, project, runner
 from plugins.people import place, words
 from plugins.processes import Stopper
 from plugins.run import summary
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 JOB = "reconcile"
 
@@ -156,4 +153,32 @@ def rotate(directory: Path | None, tenant: str) -> None:
     click.echo(f"Now: growthnav run {tenant} --full-refresh, then growthnav identity reconcile {tenant}.")
 
 
-COMMANDS = (reconcile, link, unlink, explain, show, forget, rotate)
+@click.command("page")
+@click.argument("tenant")
+@click.argument("person", required=False)
+@click.option("--values", is_flag=True, help="Show personal values in clear, on the page of a person.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default in out/.")
+@click.pass_obj
+def page(directory: Path | None, tenant: str, person: str | None, out: Path | None, *, values: bool) -> None:
+    """Write a page in HTML about a PERSON, or about all of TENANT's people."""
+    from identity.reconcile.explain import Explainer
+    from identity.reconcile.tap import open_ledger
+    from plugins.files import keep
+    from plugins.people import pages
+
+    found = project.open_project(directory)
+    chosen = place.read(found, tenant)
+    if person is None:
+        with open_ledger(chosen) as (ledger, _):
+            content, name = pages.of_tenant(ledger, tenant), f"{tenant}-people.html"
+    else:
+        with place.staged(chosen) as (db, ledger, _):
+            explainer = Explainer(db, ledger)
+            shown = explainer.person(explainer.person_of(person))
+            content, name = pages.of_person(shown, values=values), f"{tenant}-{shown.uid}.html"
+    target = out or found.root / "out" / name
+    keep(target, content.encode())
+    click.echo(f"Open {target} in a browser.")
+
+
+COMMANDS = (reconcile, link, unlink, explain, show, page, forget, rotate)
