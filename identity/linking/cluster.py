@@ -2,7 +2,7 @@
 
 Closure makes one person of everything that is connected, so a single false link joins two people, and a chain of them
 many. Label propagation (Raghavan, Albert and Kumara, Near linear time algorithm to detect community structures, 2007)
-lets every record join the person its links weigh most for, so a false link between two well-connected groups is outvoted.
+lets every record join the person its links weigh most for, so a false link between two close groups is outvoted.
 
 Everything is done on whole arrays; no loop runs over records.
 """
@@ -51,29 +51,50 @@ def propagate(count: int, left: Integers, right: Integers, weights: Floats, seed
         weights: how much a pair speaks for one person (positive) or against (negative), in bits.
         seed: of the order in which nodes decide; equal input and seed give equal people.
     """
-    positive = weights > 0
-    whole = components(count, left[positive], right[positive])
-    sizes = np.bincount(whole, minlength=1)
-    labels = np.arange(count)
-    # Pairs of two need no vote: positive links make them one.
-    small = sizes[whole] <= 2  # noqa: PLR2004
-    first = np.full(len(sizes), count)
-    np.minimum.at(first, whole, np.arange(count))
-    labels[small] = first[whole[small]]
-    inside = ~small[left] & (whole[left] == whole[right])
-    source = np.concatenate([left[inside], right[inside]])
-    target = np.concatenate([right[inside], left[inside]])
-    weight = np.concatenate([weights[inside], weights[inside]])
+    labels, left, right, weights = _without_plain(count, left, right, weights)
+    nodes, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
+    left, right = ends[: len(left)], ends[len(left) :]
+    group, own = components(len(nodes), left, right), np.arange(len(nodes))
+    source, target = np.concatenate([left, right]), np.concatenate([right, left])
+    weight = np.concatenate([weights, weights])
     generator = np.random.default_rng(seed)
     for _ in range(ROUNDS):
-        better = _votes(labels, source, target, weight)
-        unhappy = better != labels
+        better = _votes(own, source, target, weight)
+        unhappy = better != own
         if not unhappy.any():
             break
         # Half of the nodes at a time: if all moved at once, two could swap places for ever.
-        moving = unhappy & (generator.random(count) < 0.5)  # noqa: PLR2004
-        labels[moving] = better[moving]
+        moving = unhappy & (generator.random(len(nodes)) < 0.5)  # noqa: PLR2004
+        own[moving] = better[moving]
+        # Where nobody wants to move, nothing will change any more.
+        active = _members(group, unhappy)[source]
+        source, target, weight = source[active], target[active], weight[active]
+    labels[nodes] = count + own
     return in_order(labels)
+
+
+def _without_plain(
+    count: int, left: Integers, right: Integers, weights: Floats
+) -> tuple[Integers, Integers, Integers, Floats]:
+    """The labels of components in which every two are linked, and the pairs that are left to vote on."""
+    others = left != right
+    left, right, weights = left[others], right[others], weights[others]
+    positive = weights > 0
+    whole = components(count, left[positive], right[positive])
+    size = np.bincount(whole, minlength=1)
+    links = np.bincount(whole[left[positive]], minlength=len(size))
+    against = np.bincount(whole[left], ~positive & (whole[left] == whole[right]), minlength=len(size))
+    plain = (links == size * (size - 1) // 2) & (against == 0)
+    labels = np.where(plain[whole], whole, count + np.arange(count))
+    voting = ~plain[whole[left]] & (whole[left] == whole[right])
+    return labels, left[voting], right[voting], weights[voting]
+
+
+def _members(group: Integers, some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All nodes of the groups that have some of these nodes."""
+    chosen = np.zeros(int(group.max(initial=-1)) + 1, np.bool_)
+    chosen[group[some]] = True
+    return chosen[group]
 
 
 def _votes(labels: Integers, source: Integers, target: Integers, weight: Floats) -> Integers:

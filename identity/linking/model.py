@@ -1,10 +1,14 @@
 """The person model: data, not code. `person.json` is the shipped one.
 
-A model has a `version`, a `threshold` (least match probability of a link), `blocking` rules (which records meet: those
-equal in every part of one rule's `key`; `broad` ones fade out as records grow), `comparisons` (what is compared, in levels from best to worst; of each the
-condition in SQL, the probability `m` among pairs of one person and `u` among others, and `tf`, the column whose
-frequent values count less), `training` sessions (the columns in which pairs agree from which the rest of the model is
-learned) and `vetoes` (levels at which a pair is of two people whatever else agrees).
+A model has
+
+- a `version`, and a `threshold`: the least match probability of a link;
+- `blocking` rules, which say who meets: records equal in every part of one rule's `key` (`broad` ones fade out as
+  records grow);
+- `comparisons`: what is compared, in levels from best to worst; of each the condition in SQL, the probability `m` among
+  pairs of one person and `u` among others, and `tf`, the column whose frequent values count less;
+- `training` sessions: the columns in which pairs agree from which the rest of the model is learned;
+- `vetoes`: levels at which a pair is of two people whatever else agrees.
 """
 
 from __future__ import annotations

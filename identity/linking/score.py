@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from identity.linking.model import key
 from identity.linking.prepare import PERSON
+from identity.linking.result import IDENTIFIERS
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from identity.linking.model import Model
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 BLOCK: Final = 1000
 """Records; a key that more of them share brings nobody together."""
 
-PAIRS, PAIRS_PER_RECORD, PAIRS_TIMES_RECORDS = 500_000, 0.4, 2.5e10
+PAIRS, PAIRS_PER_RECORD, PAIRS_TIMES_RECORDS = 500_000, 1.0, 2.5e10
 """What one rule may cost; its largest blocks are left out until it costs no more. Few records can be compared broadly:
 up to `PAIRS`, and the fewer pairs the more records there are (their product is bounded). Rules that are not broad may
 always cost `PAIRS_PER_RECORD`."""
@@ -56,13 +57,16 @@ def add_keys(db: duckdb.DuckDBPyConnection, model: Model) -> None:
     broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
     for number, (rule, parts) in enumerate(model.blocking.items()):
         name, budget = key(number), broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
+        if parts in [[kind] for kind in IDENTIFIERS]:
+            budget = records * BLOCK  # shared ones are blocked already
         filled = " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
         db.execute(
             f"""CREATE OR REPLACE TEMP TABLE keys AS
             WITH keyed AS (SELECT uid, hash({", ".join(parts)}) AS key FROM {PERSON} WHERE {filled}),
             blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN 2 AND {BLOCK}),
             sizes AS (
-                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost FROM blocks GROUP BY size
+                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost
+                FROM blocks GROUP BY size
             ),
             chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
             SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
@@ -72,11 +76,11 @@ def add_keys(db: duckdb.DuckDBPyConnection, model: Model) -> None:
     db.execute("DROP TABLE keys")
 
 
-def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float) -> Any:
-    """A linker over `person`."""
+def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str = PERSON) -> Any:
+    """A linker over `person`, or a table like it."""
     from splink import DuckDBAPI, Linker
 
-    made = Linker(DuckDBAPI(db).register(PERSON), model.splink(prior))
+    made = Linker(DuckDBAPI(db).register(table), model.splink(prior))
     logging.getLogger("splink").setLevel(logging.ERROR)  # the linker sets its own level
     return made
 

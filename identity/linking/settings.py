@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
 Clustering = Literal["label_propagation", "closure"]
 Method = Literal["auto", "deterministic"]
-Backend = Literal["duckdb", "spark"]
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "clustering": ("label_propagation", "closure"),
     "method": ("auto", "deterministic"),
-    "backend": ("duckdb", "spark"),
 }
 
 
@@ -33,7 +31,6 @@ class LinkSettings:
     """`auto` scores pairs where there is enough to learn from; `deterministic` links by identifiers only."""
     clustering: Clustering = "label_propagation"
     """`closure` makes one person of everything that is connected."""
-    backend: Backend = "duckdb"
     threshold: float | None = None
     """Least match probability of a link; by default the model's own."""
     train: bool = True

@@ -29,6 +29,9 @@ RECORDS_FOR_U: Final = 2_000
 MATCHES_FOR_M: Final = 200
 """Expected matches that a session needs; as many count as much as the shipped figures do."""
 
+RECORDS_TO_LEARN: Final = 100_000
+"""More teach nothing new: of a larger table one part in so many is learned from, chosen by record id."""
+
 PAIRS_FOR_U, PAIRS_FOR_M = 200_000, 50_000
 SHIPPED_PAIRS: Final = 50_000
 """Random pairs that the shipped u counts for."""
@@ -37,6 +40,11 @@ MOST_TRUST: Final = 0.5
 """Of what was learned without labels in what is used: households look like persons to it."""
 
 LEAST, LEAST_PRIOR = 1e-5, 0.02
+
+SLACK: Final = 6.0
+"""Bits that a middle level may weigh more than the best: a rare kind of error says more than a frequent equality."""
+
+_SAMPLE: Final = "sample"
 
 Figures = dict[str, list[float]]
 """Name of a comparison -> a probability for each of its levels."""
@@ -50,7 +58,9 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
         report.sessions.append(Session(name="u", outcome="skipped", reason=reason))
         report.untrained_levels = _labels(model, set())
         return model
-    linker = score.linker(db, model, prior)
+    share = max(1, records // RECORDS_TO_LEARN)
+    db.execute(f"CREATE TABLE {_SAMPLE} AS SELECT * FROM {PERSON} WHERE hash(record_id) % {share} = 0 ORDER BY uid")  # noqa: S608
+    linker = score.linker(db, model, prior * share, _SAMPLE)
     kept = deepcopy(linker._settings_obj.core_model_settings)
     fitted = _fit_u(linker, model, report)
     learned: defaultdict[str, list[list[float]]] = defaultdict(list)
@@ -68,6 +78,8 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
             learned[name].append(figures)
             trust[name] = max(trust[name], min(MOST_TRUST, matches / (matches + MATCHES_FOR_M)))
     report.untrained_levels = _labels(model, set(learned))
+    linker.table_management.delete_tables_created_by_splink_from_db()
+    db.execute(f"DROP TABLE {_SAMPLE}")
     m = {name: _mean(figures) for name, figures in learned.items()}
     return _with(fitted, "m", {name: _blend(_column(fitted, name, "m"), m[name], trust[name]) for name in m})
 
@@ -83,12 +95,11 @@ def _fit_u(linker: Any, model: Model, report: Report) -> Model:
             (1 - share) * old + share * (old if new is None else new) for old, new in zip(shipped, figures, strict=True)
         ]
         found[name] = _rounded(mixed)
-    session = Session(name="u", outcome="kept")
-    report.sessions.append(session)
-    if (bad := _unordered(_column_all(model, "m"), found)) is not None:
-        session.outcome, session.reason = "rolled_back", f"levels of {bad} out of order"
-        return model
-    return _with(model, "u", found)
+    m = _column_all(model, "m")
+    bad = [name for name in found if _unordered({name: m[name]}, found)]
+    reason = f"except {', '.join(bad)}: levels out of order" if bad else ""
+    report.sessions.append(Session(name="u", outcome="kept", reason=reason))
+    return _with(model, "u", {name: figures for name, figures in found.items() if name not in bad})
 
 
 def _learn_m(db: duckdb.DuckDBPyConnection, linker: Any, columns: list[str], session: Session) -> Figures | None:
@@ -96,7 +107,7 @@ def _learn_m(db: duckdb.DuckDBPyConnection, linker: Any, columns: list[str], ses
     listed = ", ".join(columns)
     filled = " AND ".join(f"{name} IS NOT NULL" for name in columns)
     pairs = db.execute(
-        f"SELECT coalesce(sum(size * (size - 1) / 2), 0) FROM (SELECT count(*) AS size FROM {PERSON} "  # noqa: S608
+        f"SELECT coalesce(sum(size * (size - 1) / 2), 0) FROM (SELECT count(*) AS size FROM {_SAMPLE} "  # noqa: S608
         f"WHERE {filled} GROUP BY {listed})"
     ).fetchall()[0][0]
     if pairs < MATCHES_FOR_M:
@@ -126,10 +137,10 @@ def _touched(trained: Any) -> set[str]:
 
 def _passes(found: Figures, model: Model, session: Session) -> bool:
     """Whether the best level speaks for one person and the worst against, and nothing falls below the worst."""
-    for name in list(found):
-        if not all(found[name]):
-            # A level that never met: the shipped figure stands in for it.
-            found[name] = [one or LEAST for one in found[name]]
+    for name, figures in found.items():
+        shipped = _column(model, name, "m")
+        # A level that no pair met was not learned.
+        found[name] = [one if one > LEAST else old for one, old in zip(figures, shipped, strict=True)]
     bad = _unordered(found, _column_all(model, "u"))
     if bad is not None:
         session.outcome, session.reason = "rolled_back", f"levels of {bad} out of order"
@@ -137,10 +148,10 @@ def _passes(found: Figures, model: Model, session: Session) -> bool:
 
 
 def _unordered(m: Figures, u: Figures) -> str | None:
-    """The first comparison whose levels are out of order."""
+    """The first comparison whose levels are out of order: the best speaks for one person, the worst most against."""
     for name in m:
         weights = np.log2(np.array(m[name]) / np.array(u[name]))
-        if not weights[0] > 0 > weights[-1] or weights[0] < weights.max() - 6:
+        if not weights[0] > 0 > weights[-1] or weights.min() < weights[-1] - 1 or weights[0] < weights.max() - SLACK:
             return name
     return None
 

@@ -1,0 +1,81 @@
+"""Training: what is kept, what is skipped, what is taken back, and that a failure leaves nothing behind."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from bench.customers import customers
+from identity.linking import LinkSettings, link, train
+from identity.linking.model import load
+from identity.linking.prepare import COLUMNS
+from pipe.errors import ConfigurationError
+
+
+@pytest.fixture(scope="module")
+def given() -> pa.Table:
+    return customers(3_000).drop_columns(["person"])
+
+
+def outcomes(found: object) -> dict[str, str]:
+    return {one.name: one.outcome for one in found.report.sessions}  # type: ignore[attr-defined]
+
+
+def test_small_data_keeps_the_shipped_model(given: pa.Table) -> None:
+    found = link(given.slice(0, 500))
+    assert outcomes(found) == {"u": "skipped"}
+    assert "first_name: equal" in found.report.untrained_levels
+
+
+def test_enough_data_trains_and_says_what_it_did(given: pa.Table) -> None:
+    found = link(given)
+    assert outcomes(found)["u"] == "kept"
+    kept = [one for one in found.report.sessions if one.outcome == "kept" and one.name != "u"]
+    assert kept
+    assert all((one.expected_matches or 0) >= train.MATCHES_FOR_M for one in kept)
+    assert len(found.report.untrained_levels) < len(link(given.slice(0, 500)).report.untrained_levels)
+
+
+def test_a_session_that_fails_leaves_no_trace(given: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    from splink.internals.linker_components.training import LinkerTraining
+
+    def fails(self: LinkerTraining, *_: object, **__: object) -> None:
+        # What the library does: the prior is overwritten before the error comes.
+        self._linker._settings_obj.core_model_settings.probability_two_random_records_match = 0.99
+        raise ValueError("m_probability value 0.0 is below 1e-300")
+
+    monkeypatch.setattr(train, "_fit_u", lambda linker, model, report: model)
+    monkeypatch.setattr(LinkerTraining, "estimate_parameters_using_expectation_maximisation", fails)
+    broken = link(given)
+    untrained = link(given, settings=LinkSettings(train=False))
+    assert {one.outcome for one in broken.report.sessions} <= {"rolled_back", "skipped"}
+    assert any("ValueError" in one.reason for one in broken.report.sessions)
+    assert broken.clusters.equals(untrained.clusters)
+    assert broken.report.prior == pytest.approx(untrained.report.prior)
+
+
+def test_levels_out_of_order_are_noticed() -> None:
+    model = load(None, COLUMNS)
+    m, u = train._column_all(model, "m"), train._column_all(model, "u")
+    assert train._unordered(m, u) is None
+    nothing = {**m, "email": u["email"]}
+    assert train._unordered(nothing, u) == "email", "a session that cannot tell people apart"
+    turned = {**m, "gender": m["gender"][::-1]}
+    assert train._unordered(turned, u) == "gender"
+    below = {**m, "city": [0.9, 0.00001, 0.09999]}
+    assert train._unordered(below, u) == "city"
+
+
+def test_every_comparison_of_the_shipped_model_is_a_distribution() -> None:
+    model = load(None, COLUMNS)
+    for one in model.comparisons:
+        for kind in ("m", "u"):
+            assert sum(level[kind] for level in one["levels"]) == pytest.approx(1, abs=0.002), (one["name"], kind)
+        assert one["levels"][-1]["sql"] == "ELSE"
+
+
+def test_a_model_of_ones_own_is_used_and_a_broken_one_refused(given: pa.Table, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    own = tmp_path / "own.json"
+    own.write_text('{"version": "own-1"}')
+    with pytest.raises(ConfigurationError, match="person model"):
+        link(given, settings=LinkSettings(model=own))
