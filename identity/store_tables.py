@@ -120,4 +120,4 @@ UPDATE person SET minted = seen.moment
 FROM (SELECT person, min(first_seen) AS moment FROM ident GROUP BY person) AS seen WHERE seen.person = person.id;
 {"".join(f"ALTER TABLE merge ADD COLUMN {name} {kind};" for name, kind in _MERGE_DETAILS.items())}
 {_RECONCILE.strip().rstrip(";")}
-"""
+"""  # noqa: S608

@@ -29,8 +29,9 @@ SELECT left(sha256(concat_ws(chr(31), source, key, uid, since)), {digits}) AS id
 FROM mapping JOIN person ON person.id = mapping.person WHERE {which}
 """
 _CUSTOMER_IDS: Final = """
-SELECT left(sha256(concat_ws(chr(31), source.name, left(replace(hash::VARCHAR, '-', ''), 30), uid, first_seen)), {digits})
-    AS identity_map_id, {now} AS moment, {number} AS reconcile
+SELECT left(
+    sha256(concat_ws(chr(31), source.name, left(replace(hash::VARCHAR, '-', ''), 30), uid, first_seen)), {digits}
+) AS identity_map_id, {now} AS moment, {number} AS reconcile
 FROM ident JOIN person ON person.id = ident.person JOIN source ON source.id = ident.source WHERE {which}
 """
 
@@ -103,7 +104,8 @@ def leave_out(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher) -> 
         db.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT {'place' if column == 'place' else 'key'} FROM out)")  # noqa: S608
     db.execute("CREATE OR REPLACE TABLE record AS SELECT * FROM record WHERE place NOT IN (SELECT place FROM out)")
     db.execute(
-        "CREATE TABLE renumbered AS SELECT place AS before, (row_number() OVER (ORDER BY key) - 1)::INTEGER AS place FROM record"
+        "CREATE TABLE renumbered AS SELECT place AS before,"
+        " (row_number() OVER (ORDER BY key) - 1)::INTEGER AS place FROM record"
     )
     for table in ("record", "fragment"):
         db.execute(

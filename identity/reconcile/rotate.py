@@ -82,7 +82,7 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def _fill(db: duckdb.DuckDBPyConnection, old: Ledger, hasher: Hasher, new: Ledger, fresh: Hasher) -> int:
     for table in _KEPT:
-        rows = old.table(f"SELECT * FROM {table}")  # noqa: S608  names of ours
+        rows = old.table(f"SELECT * FROM {table}")  # noqa: S608
         new.store.insert(table, ", ".join(rows.column_names), rows)
     records = old.table("SELECT * FROM mapping WHERE length(key) = 32")
     new.store.insert("mapping", ", ".join(records.column_names), records)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from identity.lineage import Lineage
-from identity.reconcile.settings import PersonalData
 from identity.reconcile.warehouse import DELETED
+from identity.settings import PersonalData
 from pipe.columnar import fetch, literal
 from pipe.keys import KEY_LENGTH
 from pipe.streams import BLOCKED_IDENTIFIERS, IDENTITIES, IDENTITY_MAP, IDENTITY_MERGES, Stream
@@ -142,4 +142,4 @@ class Teller:
 
 
 def _is_hash(text: str) -> bool:
-    return len(text) == 30 and all(digit in "0123456789abcdef" for digit in text)  # noqa: PLR2004  hashing.DIGITS
+    return len(text) == 30 and all(digit in "0123456789abcdef" for digit in text)  # noqa: PLR2004

@@ -22,7 +22,7 @@ WITH RECURSIVE landed AS (
 )
 """
 _IN_PIPE = (
-    _LANDED
+    _LANDED  # noqa: S608
     + """
 , certain AS (
   SELECT from_id, to_id FROM {schema}.identity_merges WHERE event = 'merge' AND rule = 'deterministic'

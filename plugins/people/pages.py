@@ -89,7 +89,8 @@ def _sizes(ledger: Ledger) -> Markup:
     found = dict(
         ledger.rows(
             f"SELECT list_max(list_filter([{_CLASSES}], lambda least: records >= least)), count(*) FROM ("  # noqa: S608
-            "SELECT count(*) AS records FROM mapping WHERE until IS NULL AND length(key) = 32 GROUP BY person) GROUP BY 1"
+            "SELECT count(*) AS records FROM mapping WHERE until IS NULL AND length(key) = 32 GROUP BY person)"
+            " GROUP BY 1"
         )
     )
     return pictures.bars("People by number of records", [(label, found.get(least, 0)) for least, label in SIZES])
@@ -114,7 +115,8 @@ def _changes(ledger: Ledger) -> Markup:
 
 def _blocked(ledger: Ledger) -> Markup:
     rows = ledger.rows(
-        "SELECT kind, hash, reason, records, names, since, until FROM blocked ORDER BY until IS NOT NULL, records DESC, hash"
+        "SELECT kind, hash, reason, records, names, since, until FROM blocked"
+        " ORDER BY until IS NOT NULL, records DESC, hash"
     )
     listed = [
         [kind, digest, reason, _day(since), _day(until) if until else "", text.number(records), text.number(names)]

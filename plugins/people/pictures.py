@@ -71,7 +71,7 @@ def _dot(unit: str, name: str, series: int, place: tuple[float, float]) -> Marku
 
 
 def waterfall(link: Link) -> Markup:
-    """How the weight of a scored link comes together, in bits: what speaks for it to the right, against it to the left."""
+    """How the weight of a scored link comes together, in bits."""
     parts = sorted(link.details.items(), key=lambda part: -part[1])
     prior = (link.weight or 0.0) - sum(link.details.values())
     steps = [("before looking", prior), *((name.replace("_", " "), weight) for name, weight in parts)]
@@ -93,7 +93,7 @@ def waterfall(link: Link) -> Markup:
 
 
 def _step(number: int, name: str, start: float, end: float, x: object) -> Markup:
-    assert callable(x)  # noqa: S101  the scale of the picture
+    assert callable(x)  # noqa: S101
     y = number * (BAR + GAP)
     left, width = min(x(start), x(end)), abs(x(end) - x(start))
     series = "series5" if name == "in all" else "series0" if end >= start else "series1"

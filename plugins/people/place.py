@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from identity.reconcile import settings
-from identity.reconcile.ledger import Ledger
 from identity.reconcile.tap import open_ledger, work_space
 from identity.reconcile.warehouse import opened, stage
 from plugins import wiring
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from identity.hashing import Hasher
+    from identity.reconcile.ledger import Ledger
     from plugins.project import Project
 
 TAP = "tap-identity"
