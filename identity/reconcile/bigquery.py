@@ -52,7 +52,7 @@ class BigQueryTables:
         except GoogleAPIError as error:
             raise RetriableError(f"BigQuery does not answer as it should ({type(error).__name__})") from None
         finally:
-            client.close()
+            client.close()  # type: ignore[no-untyped-call]
 
     def relation(self, stream: Stream, columns: tuple[str, ...]) -> tuple[str, set[str]] | None:
         """A copy of the columns; None when there is no table."""
