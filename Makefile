@@ -9,7 +9,7 @@ demo: .venv/.core
 	@$(RUN)/growthnav demo
 
 test: .venv/.dev lint
-	$(RUN)/pytest -m "not chaos and not quality"
+	$(RUN)/pytest -n 2 --dist loadfile -m "not chaos and not quality"
 
 lint: .venv/.dev
 	$(RUN)/ruff check .

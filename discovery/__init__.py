@@ -1,1 +1,5 @@
-"""Schema discovery: an unknown table in, a mapping to approve out. The room is named; nobody lives here yet."""
+"""Schema discovery: an unknown table in, a mapping to approve out.
+
+`profile` looks at a table, `propose` says which column feeds which canonical field, how sure it is, and why.
+Nothing here talks to a network.
+"""

@@ -56,7 +56,7 @@ class People:
         self._parents = dict(store.merges())
         self._retired, self._survivors = _sorted(self._parents)
         self._told: set[int] = set()
-        self._now = store.latest()
+        self._start = self._now = store.latest() + 1
         self.has_records = store.has_records()
         self.held = Held(store)
         self.minted = 0
@@ -119,7 +119,7 @@ class People:
 
     def _met(self, links: Links, persons: Numbers, since: Numbers, alive: NDArray[np.bool_]) -> pa.Table:
         """Customers of earlier runs, met for the first time. Of those whose person is retired the merges tell."""
-        places = np.flatnonzero((links.kinds == CUSTOMER) & (persons > 0) & alive)
+        places = np.flatnonzero((links.kinds == CUSTOMER) & (persons > 0) & alive & (since < self._start))
         found = _customers(links, places, persons, since)
         if not len(found):
             return found
@@ -127,6 +127,7 @@ class People:
             places = pa.array(np.arange(len(found)))
             self._store.db.register("met", found.select(["known"]).append_column("place", places))
             fresh = fetch(self._store.db, "SELECT place FROM met ANTI JOIN told USING (known) ORDER BY place")
+            self._store.db.execute("INSERT INTO told SELECT known FROM met ANTI JOIN told USING (known)")
             self._store.db.unregister("met")
         return found.take(fresh.column("place"))
 
@@ -143,11 +144,6 @@ class People:
 
     def _tell(self, linked: pa.Table, retired: set[int], merges: list[Merge]) -> None:
         """Tell of customers and merges, and once a run of the merges that led from a known identifier to its person."""
-        if len(linked):
-            with self._store.guard():
-                self._store.db.register("news", linked)
-                self._store.db.execute("INSERT INTO told SELECT known FROM news")
-                self._store.db.unregister("news")
         self._lineage.linked(linked)
         news = [*(retired - self._told), *(merge.retired for merge in merges)]
         self._told.update(news)

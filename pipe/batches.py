@@ -162,6 +162,22 @@ def read_table(path: Path, form: str, stream: str) -> pa.Table:
         raise unreadable(path, stream, type(error).__name__) from None
 
 
+def read_schema(path: Path, form: str, stream: str) -> pa.Schema:
+    """The columns of one typed batch file.
+
+    Raises:
+        RetriableError: it is cut short, or no such file.
+    """
+    from pipe import columnar
+
+    try:
+        return columnar.schema(path, form)
+    except OSError as error:
+        raise unreadable(path, stream, type(error).__name__) from None
+    except columnar.ENGINE_ERRORS as error:
+        raise unreadable(path, stream, type(error).__name__) from None
+
+
 def discard(message: BatchMessage) -> None:
     """Remove the files of a batch that were written by this project."""
     for uri in message.manifest:

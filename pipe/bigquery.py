@@ -49,7 +49,7 @@ def connect(config: Mapping[str, Any]) -> Client:
         raise ConfigurationError("api_endpoint must start with http:// or https://", field="api_endpoint")
     options = ClientOptions(api_endpoint=endpoint) if endpoint else None
     return Client(
-        config["project"], _credentials(config, endpoint), location=config.get("location"), client_options=options
+        config["project"], credentials(config, endpoint), location=config.get("location"), client_options=options
     )
 
 
@@ -72,7 +72,12 @@ def label(text: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "_", text.lower())[:LONGEST_LABEL]
 
 
-def _credentials(config: Mapping[str, Any], endpoint: str | None) -> Any:
+def credentials(config: Mapping[str, Any], endpoint: str | None) -> Any:
+    """Google's credentials: `credentials_file`, or the default ones; none for an emulator on this machine.
+
+    Raises:
+        CredentialsError: there are none, or they cannot be read.
+    """
     file, account = config.get("credentials_file"), config.get("impersonate_service_account")
     if endpoint and is_loopback(endpoint) and not file and not account:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]

@@ -133,6 +133,13 @@ def read(path: Path, form: str) -> pa.Table:
     return _arrow(path) if form == "arrow" else pq.read_table(path)
 
 
+def schema(path: Path, form: str) -> pa.Schema:
+    """The columns of one typed batch file. Raises `ENGINE_ERRORS` and OSError."""
+    import pyarrow.parquet as pq
+
+    return _arrow(path).schema if form == "arrow" else pq.read_schema(path)
+
+
 def count(path: Path, form: str) -> int:
     """How many rows one typed batch file has. Raises `ENGINE_ERRORS` and OSError."""
     import pyarrow.parquet as pq

@@ -27,6 +27,7 @@ from pipe.pump import BlockReader, BlockWriter
 from pipe.settings import StrictSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
 RecordHandler = Callable[[msgspec.Raw], None]
@@ -59,6 +60,8 @@ class PipeMapper(StrictSettings, InlineMapper):
         self.passing: set[str] = set()  # handled streams whose own messages go on as well
         self.position = 0
         self.stopping = False
+        self.withholding = False
+        """No STATE goes on any more: it would cover records that did not."""
         self.run_id = os.environ.get(RUN_ID_VARIABLE, "")
         self.block_handlers: dict[str, BlockHandler] = {}
         self.in_batches = self.config.get("emit", RECORDS) == BATCHES
@@ -88,6 +91,9 @@ class PipeMapper(StrictSettings, InlineMapper):
     def on_reject(self, stream: str, record: msgspec.Raw, error: SkippableError) -> None:
         """Tell of a record its handler refused; raises when there are too many."""
         raise error
+
+    def on_batch(self, message: batches.BatchMessage, files: list[Path]) -> None:
+        """The files of a BATCH message of a stream the step handles are here; it may take other handlers for them."""
 
     def on_activate_version(self, stream: str, line: bytes) -> list[bytes]:
         """Lines that replace an ACTIVATE_VERSION message; by default it passes."""
@@ -224,6 +230,8 @@ class PipeMapper(StrictSettings, InlineMapper):
 
     def _other(self, envelope: messages.Envelope, clean: bytes, line: bytes) -> None:
         """A message that is not a RECORD."""
+        if envelope.type == "STATE" and self.withholding:
+            return
         if envelope.type == "STATE" and (self.in_batches or self._gathered):
             self._state = line  # a later STATE covers an earlier one; it leaves with the batch it covers
             return
@@ -269,6 +277,7 @@ class PipeMapper(StrictSettings, InlineMapper):
         with batches.local_files(message) as files:
             for file in files:
                 hold_folder_of(file)
+            self.on_batch(message, files)
             work = self.block_handlers.get(message.stream)
             if work:
                 work(Block(message.stream, files=files, format=message.format, position=self.position))

@@ -26,9 +26,12 @@ _OTHER_DECIMALS = {
     for code in codes.split()
 }
 _CODE = re.compile(r"[A-Z]{3}")
+_STRIPE = "minor_stripe"
+_VENDORS_DECIMALS = {_STRIPE: {"ISK": 2, "MGA": 0, "UGX": 2}}
+"""Where a vendor's minor units are not those of ISO 4217 (https://docs.stripe.com/currencies, special cases)."""
 
 NUMBER_FORMATS = ("point", "comma")
-UNITS = ("major", "minor")
+UNITS = ("major", "minor", _STRIPE)
 
 _CONTEXT = Context(prec=DECIMAL_PRECISION, rounding=ROUND_HALF_EVEN)
 _SMALLEST = Decimal(1).scaleb(-DECIMAL_SCALE)
@@ -42,8 +45,8 @@ _SYMBOLS = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,3}[$€£¥₹₩]|kr\.?)\s*|\s*(?:
 Amount = Callable[[Any, "str | None"], "str | None"]
 
 
-def exponent(currency: str) -> int:
-    """How many decimals the currency's minor unit has.
+def exponent(currency: str, unit: str = "minor") -> int:
+    """How many decimals the currency's minor unit has, after ISO 4217 or as a vendor counts.
 
     Raises:
         SkippableError: not a three-letter code.
@@ -51,14 +54,16 @@ def exponent(currency: str) -> int:
     code = currency.upper()
     if not _CODE.fullmatch(code):
         raise SkippableError("is not an ISO 4217 currency code", rule="currency")
-    return _OTHER_DECIMALS.get(code, _USUAL_DECIMALS)
+    theirs = _VENDORS_DECIMALS.get(unit, {}).get(code)
+    return _OTHER_DECIMALS.get(code, _USUAL_DECIMALS) if theirs is None else theirs
 
 
 def amount_parser(unit: str = "major", number_format: str = "point") -> Amount:
     """A function (value, currency) -> decimal text in major units, or None for no amount.
 
     Args:
-        unit: `major` (12.34 is 12.34) or `minor` (1234 is 12.34 where the currency has two decimals).
+        unit: `major` (12.34 is 12.34), `minor` (1234 is 12.34 where the currency has two decimals), or
+            `minor_stripe` (the same as Stripe counts it).
         number_format: `point` (1,234.56) or `comma` (1.234,56) for amounts that come as text.
 
     The returned function raises `SkippableError` (rule `amount` or `currency`) for what is no amount.
@@ -74,10 +79,10 @@ def amount_parser(unit: str = "major", number_format: str = "point") -> Amount:
         number = _number(value, normalise)
         if number is None:
             return None
-        if unit == "minor":
+        if unit != "major":
             if currency is None:
                 raise SkippableError("an amount in minor units needs a currency", rule="currency")
-            number = number.scaleb(-exponent(currency), _CONTEXT)
+            number = number.scaleb(-exponent(currency, unit), _CONTEXT)
         return to_text(number)
 
     return parse

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipe import messages
+from pipe import messages, metrics
 from pipe.errors import DataError, SkippableError
 from pipe.keys import KEY_LENGTH, SEPARATOR, record_key
 from pipe.streams import REJECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MAX_RATIO = 0.001
 MINIMUM = 10
@@ -37,6 +37,9 @@ class RejectLog:
         self.ratio = ratio
         self.minimum = minimum
         self.counts: Counter[str] = Counter()
+        """By stream."""
+        self.rules: Counter[tuple[str, str]] = Counter()
+        """By stream and rule."""
 
     def row(
         self,
@@ -53,6 +56,7 @@ class RejectLog:
         `keys` are the stream's key properties: what is hashed is their values, or else the whole record.
         """
         self.counts[stream] += 1
+        self.rules[stream, error.rule] += 1
         record_hash = _hash(bytes(record), keys)
         field = error.field or ""
         row: dict[str, Any] = {
@@ -79,6 +83,13 @@ class RejectLog:
                 stream=stream,
                 remedy=RETRY_REMEDY,
             )
+
+    def report(self, streams: Iterable[str]) -> None:
+        """Log the counts of `streams` as metrics: how many, and by which rule."""
+        for stream in streams:
+            metrics.counter("reject_count", self.counts[stream], stage=self.stage, stream=stream)
+        for (stream, rule), count in sorted(self.rules.items()):
+            metrics.counter("reject_rule_count", count, stage=self.stage, stream=stream, rule=rule)
 
 
 def _hash(record: bytes, keys: Sequence[str]) -> str:

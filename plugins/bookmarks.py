@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipe.errors import ConfigurationError
+from pipe.files import keep
 from plugins import wiring
-from plugins.files import keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,8 @@ class Bookmarks:
 
     def __init__(self, project: Project, tenant: Tenant, copies: Path) -> None:
         """Keep copies in the directory `copies`."""
-        uri = str((project.documents[0].content.get("state_backend") or {}).get("uri", ""))
-        parts = urlsplit(wiring.expand(uri, {"MELTANO_PROJECT_ROOT": str(project.root)}))
         self._root = project.root
-        # Meltano's form of a path that starts at the root has four slashes.
-        self._states = Path("/", unquote(parts.path).lstrip("/")) if parts.scheme == "file" else None
+        self._states = states(project)
         self._prefix = f"{tenant.name}:"
         self._copies = copies
 
@@ -82,6 +79,20 @@ class Bookmarks:
 
     def _is_ours(self, path: Path) -> bool:
         return path.parent.name.startswith(self._prefix)
+
+
+def states(project: Project) -> Path | None:
+    """The directory of the saved states, where they are kept in files."""
+    uri = str((project.documents[0].content.get("state_backend") or {}).get("uri", ""))
+    parts = urlsplit(wiring.expand(uri, {"MELTANO_PROJECT_ROOT": str(project.root)}))
+    # Meltano's form of a path that starts at the root has four slashes.
+    return Path("/", unquote(parts.path).lstrip("/")) if parts.scheme == "file" else None
+
+
+def state_directories(project: Project, tenant: str) -> list[Path]:
+    """The directories of a tenant's saved states, where they are kept in files."""
+    root = states(project)
+    return sorted(root.glob(f"{tenant}:*")) if root and root.is_dir() else []
 
 
 def _read(path: Path) -> dict[str, Any] | None:

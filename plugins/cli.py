@@ -14,10 +14,25 @@ from pipe.errors import EXIT_FAILED, KIND_BY_EXIT_CODE
 from plugins.project import suggestion
 
 COMMANDS = {
+    "onboard": ("plugins.onboard:command", "Set up the tenant that FILE describes, all of it or nothing."),
     "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
     "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
+    "runs": ("plugins.runs:command", "Show how a tenant's runs went, the newest first."),
+    "schedules": (
+        "plugins.orchestration.command:command",
+        "List the schedules, or write them for cron, systemd or Dagster.",
+    ),
+    "state": ("plugins.state_command:command", "Export or import what a tenant's taps have read."),
+    "map": ("plugins.map_command:command", "Show what a tenant's records become."),
+    "mcp": ("plugins.mcp_server.command:command", "Serve the tenants to an agent, by the Model Context Protocol."),
     "identity": ("plugins.identity_command:identity", "People: who they are, why, and how good that is."),
+    "discover": ("plugins.discover:command", "Propose how a source becomes conversions, with a review to approve."),
     "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
+    "reauth": ("plugins.reauth:command", "Give CONNECTOR of TENANT new credentials."),
+    "doctor": ("plugins.doctor:command", "Look whether TENANT can run."),
+    "offboard": ("plugins.offboard:command", "Let TENANT go."),
+    "registry": ("plugins.registry_command:command", "Look into the registry of tenants, take it out, put it back."),
+    "connectors": ("plugins.connectors:command", "List the kinds of data sources, and which of them can be read."),
     "tenants": ("plugins.tenants:command", "List the tenants, their schedules and their last run."),
 }
 """Where each command is, and its line in the help: so the help need not load them (a test keeps the lines true)."""

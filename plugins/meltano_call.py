@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipe.errors import ConfigurationError
-from plugins import redact
+from plugins import meltano_main, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from plugins.project import Project, Tenant
 
@@ -24,29 +26,40 @@ def system_directory(project: Project, tenant: Tenant) -> Path:
     return project.root / ".meltano" / "tenants" / tenant.name
 
 
-def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: bool) -> list[str]:
-    """The call.
+def base(tenant: Tenant) -> list[str]:
+    """Meltano for a tenant, up to the command's name.
 
-    `--force` leaves out Meltano's check for another run, which a killed one fails for five minutes: our lock does
-    that. The level is info because at debug Meltano logs the records. Meltano would give all of `.env` to every
-    plugin of every tenant: it gets the tenant's part from us instead.
+    The level is info because at debug Meltano logs the records. Meltano would give all of `.env` to every plugin of
+    every tenant: it gets the tenant's part from us instead.
 
     Raises:
         ConfigurationError: Meltano is not installed beside us.
     """
-    meltano = Path(sys.executable).with_name("meltano")
-    if not meltano.exists():
+    if importlib.util.find_spec("meltano") is None:
         raise ConfigurationError("Meltano is not installed in this environment", remedy="Run: make demo")
-    call = [str(meltano), "--log-format=json", "--log-level=info", f"--env-file={os.devnull}"]
-    call.append(f"--environment={tenant.name}")
+    # -P: the project may have directories named like our packages.
+    call = [sys.executable, "-P", "-m", "plugins.meltano_main", "--log-format=json", "--log-level=info"]
+    return [*call, f"--env-file={os.devnull}", f"--environment={tenant.name}"]
+
+
+def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: bool) -> list[str]:
+    """The call of a run.
+
+    `--force` leaves out Meltano's check for another run, which a killed one fails for five minutes: our lock does
+    that.
+
+    Raises:
+        ConfigurationError: Meltano is not installed beside us.
+    """
     options = ["--force", f"--run-id={run_id}", *(["--full-refresh"] if full_refresh else [])]
-    return [*call, "run", *options, *jobs]
+    return [*base(tenant), "run", *options, *jobs]
 
 
 def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]:
     """What Meltano and the plugins get: our environment and `.env`, without the variables only others refer to."""
     system = system_directory(project, tenant)
-    return redact.environment_for(project, tenant, {**project.dotenv, **os.environ}) | {
+    return redact.environment_for(project, tenant, project.environment) | {
+        meltano_main.FILES_VARIABLE: json.dumps([str(path) for path in project.files_of(tenant)]),
         "MELTANO_ENVIRONMENT": tenant.name,
         "MELTANO_PROJECT_ROOT": str(project.root),
         "MELTANO_SYS_DIR_ROOT": str(system),

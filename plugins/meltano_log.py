@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plugins.redact import Redactor
 
 Flow = tuple[str, str]
-"""A source stream, and the canonical stream its records become where a count tells it, else an empty text."""
+"""A source stream, and what a count tells beside it: the canonical stream it feeds, or the rule that was broken."""
 
 EXTRACTOR, MAPPER, LOADER = "extractor", "mapper", "loader"
 
@@ -93,8 +93,8 @@ def _role(fields: dict[str, Any]) -> str:
 class RunLog:
     """What a run's log has told so far."""
 
-    def __init__(self, pipe: Mapping[str, str] | None = None) -> None:
-        """Nothing yet; `pipe` tells the role of each plugin that will run."""
+    def __init__(self, pipe: Mapping[str, str] | None = None, before: RunLog | None = None) -> None:
+        """Nothing yet, or the counts of the tries `before`; `pipe` tells the role of each plugin that will run."""
         self._pipe = pipe or {}
         self.counts: dict[str, dict[str, Counter[Flow]]] = defaultdict(lambda: defaultdict(Counter))
         """plugin -> metric -> flow -> sum"""
@@ -106,6 +106,8 @@ class RunLog:
         self.verdict = ""
         self.state_ids: list[str] = []
         self.states_saved = 0
+        if before:
+            self.counts, self.roles = before.counts, before.roles
 
     def take(self, event: Event) -> None:
         """Add one event."""
@@ -182,7 +184,7 @@ class RunLog:
     def _take_metric(self, plugin: str, point: dict[str, Any]) -> None:
         if point.get("type") == "counter":
             tags = point.get("tags") or {}
-            flow = str(tags.get("stream", "")), str(tags.get("into", ""))
+            flow = str(tags.get("stream", "")), str(tags.get("into") or tags.get("rule") or "")
             self.counts[plugin][str(point.get("metric"))][flow] += int(point["value"])
 
     def _take_verdict(self, fields: dict[str, Any]) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pipe.errors import EXIT_FAILED
-from plugins import rfm_check
+from plugins import rfm_check, warehouse
 from plugins.project import open_project
-from transforms.models import runner
+from transforms.models.queries import Parameters
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,8 +33,9 @@ def models() -> None:
 @click.pass_obj
 def run_command(directory: Path | None, tenant: str, observation_end: datetime | None, *, include_first: bool) -> None:
     """Make the customer-value tables of TENANT anew, all or none."""
-    parameters = runner.Parameters(observation_end.date() if observation_end else None, include_first)
-    for model, rows in runner.run(*_warehouse(directory, tenant), parameters).items():
+    parameters = Parameters(observation_end.date() if observation_end else None, include_first)
+    project = open_project(directory)
+    for model, rows in warehouse.of_tenant(project, project.tenant(tenant)).make_models(parameters).items():
         click.echo(f"{model:<16}{rows:>12,} rows")
 
 

@@ -53,6 +53,8 @@ class Child:
 
     def stop(self, signal_name: str) -> None:
         """Ask it to end, once; kill the whole group when it does not, or when asked again."""
+        if self._process.returncode is not None:
+            return  # it has ended, and its number may be somebody else's by now
         if self.stopped_by:
             self.kill()
             return
@@ -75,6 +77,7 @@ class Child:
             _signal_group(self.group, signal.SIGTERM)
             if not wait_for_group(self.group, GRACE_SECONDS):
                 self.kill()
+        self.log.close()
         return code
 
 
@@ -84,6 +87,7 @@ class Stopper:
     def __init__(self) -> None:
         """Nothing runs yet."""
         self.signal_name: str | None = None
+        self._stopped = threading.Event()
         self._children: list[Child] = []
         self._before: dict[signal.Signals, Any] = {}
 
@@ -104,13 +108,22 @@ class Stopper:
         if self.signal_name:
             child.stop(self.signal_name)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait so long; returns early, with true, when asked to stop."""
+        return self._stopped.wait(seconds)
+
+    def stop(self, reason: str) -> None:
+        """Ask every child to end, once; again: kill them. `reason` is a signal's name, or `cancelled`."""
+        self.signal_name = reason
+        self._stopped.set()
+        for child in self._children:
+            child.stop(reason)
+
     def _handle(self, number: int, _: FrameType | None) -> None:
         if self.signal_name is None and sys.stderr.isatty():
             # Written past every buffer and lock: this may interrupt any other line of the program.
             os.write(2, b"\nStopping: what was read is being stored. Once more to stop at once.\n")
-        self.signal_name = signal.Signals(number).name
-        for child in self._children:
-            child.stop(self.signal_name)
+        self.stop(signal.Signals(number).name)
 
 
 def wait_for_group(group: int, seconds: float) -> bool:

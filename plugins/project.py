@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipe.errors import ConfigurationError
-from plugins import wiring
+from plugins import policy, wiring
+from plugins.orchestration import schedules
+from plugins.orchestration.schedules import TENANT_VARIABLE
+from plugins.policy import RunPolicy
 from plugins.wiring import Document, Keys, Problems
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KINDS = ("extractors", "mappers", "loaders")
-TENANT_VARIABLE = "MELTANO_ENVIRONMENT"
 TENANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """What a dataset (`growthnav_<tenant>`), a file name and a Meltano environment all allow."""
 VARIANT_NAME = re.compile(rf"({TENANT_NAME.pattern})-[a-z0-9_]{{1,62}}")
@@ -35,10 +37,16 @@ class Plugin:
     kind: str
     settings: tuple[dict[str, Any], ...]
     config: dict[str, Any]
+    executable: str = ""
+    """From the project's root."""
 
     def variable(self, setting: str) -> str:
         """The environment variable that sets `setting`."""
         return re.sub(r"\W", "_", f"{self.name}_{setting}").upper()
+
+    def has(self, setting: str) -> bool:
+        """Whether it has that setting."""
+        return any(item.get("name") == setting for item in self.settings)
 
     @property
     def secrets(self) -> list[str]:
@@ -56,6 +64,7 @@ class Tenant:
     environment: dict[str, Any]
     schedules: list[tuple[str, str]] = field(default_factory=list)
     """(interval, job) of each schedule bound to it."""
+    policy: RunPolicy = field(default_factory=RunPolicy)
 
     def entries(self, kind: str) -> list[tuple[Keys, dict[str, Any]]]:
         """What the tenant sets for plugins of a kind, each with its place in the file."""
@@ -76,6 +85,8 @@ class Project:
     root: Path
     documents: list[Document]
     plugins: dict[str, Plugin] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    """Name of a plugin that inherits -> the one it inherits from."""
     mappings: dict[str, str] = field(default_factory=dict)
     """Name of a mapping, as jobs name it -> its mapper."""
     jobs: dict[str, list[str]] = field(default_factory=dict)
@@ -107,6 +118,14 @@ class Project:
             remedy=f"Name one: growthnav run {tenant.name} JOB ({listing(self.jobs)})",
         )
 
+    def files_of(self, tenant: Tenant) -> list[Path]:
+        """The included files that a tenant's runs need: its own, and those with neither tenants nor schedules."""
+        shared = [
+            document for document in self.documents[1:] if not {"environments", "schedules"} & {*document.content}
+        ]
+        own = [] if tenant.document is self.documents[0] else [tenant.document]
+        return [document.path for document in [*shared, *own]]
+
     def plugins_of(self, jobs: Iterable[str]) -> list[Plugin]:
         """The plugins that the jobs start, in the order of the pipe."""
         names = dict.fromkeys(self.mappings.get(word, word) for job in jobs for word in self.jobs[job])
@@ -121,6 +140,11 @@ class Project:
         from dotenv import dotenv_values
 
         return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """Ours, over what `.env` holds."""
+        return {**self.dotenv, **os.environ}
 
 
 def open_project(directory: Path | None = None) -> Project:
@@ -166,16 +190,29 @@ def listing(names: Iterable[str]) -> str:
 
 
 def _take_plugins(project: Project) -> None:
-    for document in project.documents:
-        for kind in KINDS:
-            for _, entry in wiring.entries(document, "plugins", kind):
-                name = str(entry.get("name"))
-                parent = project.plugins.get(str(entry.get("inherit_from")))
-                own = tuple(item for item in entry.get("settings") or [] if isinstance(item, dict))
-                settings = (parent.settings if parent else ()) + own
-                project.plugins[name] = Plugin(name, kind, settings, entry.get("config") or {})
-                for mapping in entry.get("mappings") or []:
-                    project.mappings[str(mapping.get("name"))] = name
+    """Every plugin, with what it inherits; a parent may stand in a later file."""
+    entries = {
+        str(entry.get("name")): (kind, entry)
+        for document in project.documents
+        for kind in KINDS
+        for _, entry in wiring.entries(document, "plugins", kind)
+    }
+    project.parents = {name: str(each["inherit_from"]) for name, (_, each) in entries.items() if "inherit_from" in each}
+    for name, (kind, entry) in entries.items():
+        line = [entries[each][1] for each in _line(project, name) if each in entries]
+        settings = [item for one in line for item in one.get("settings") or [] if isinstance(item, dict)]
+        executable = next((str(one["executable"]) for one in reversed(line) if one.get("executable")), "")
+        project.plugins[name] = Plugin(name, kind, tuple(settings), entry.get("config") or {}, executable)
+        for mapping in entry.get("mappings") or []:
+            project.mappings[str(mapping.get("name"))] = name
+
+
+def _line(project: Project, name: str) -> list[str]:
+    """A plugin after all those it inherits from, the first one first."""
+    found = [name]
+    while (parent := project.parents.get(found[0])) and parent not in found:
+        found.insert(0, parent)
+    return found
 
 
 def _take_jobs(project: Project) -> None:
@@ -202,7 +239,8 @@ def _take_tenants(project: Project, problems: Problems) -> None:
                 place = f"{known.document.path.name}:{known.document.line(*known.keys)}"
                 problems.add(document, keys, f"tenant '{name}' is already in {place}")
             else:
-                project.tenants[name] = Tenant(name, document, keys, entry)
+                rules = policy.read(document, keys, entry, problems)
+                project.tenants[name] = Tenant(name, document, keys, entry, policy=rules)
                 _check_plugins(project, project.tenants[name], problems)
     for name, variant in variants:
         if name not in project.tenants:
@@ -231,8 +269,12 @@ def _take_schedules(project: Project, problems: Problems) -> None:
             if job not in project.jobs:
                 text = f"there is no job '{job}'. {suggestion(job, project.jobs)}There is: {listing(project.jobs)}"
                 problems.add(document, (*keys, "job"), text)
+            interval = str(entry.get("interval"))
+            if not schedules.is_valid(interval):
+                text = "interval must be @hourly, @daily, @weekly, @manual or a cron expression of five fields"
+                problems.add(document, (*keys, "interval"), text)
             if name in project.tenants:
-                project.tenants[name].schedules.append((str(entry.get("interval")), job))
+                project.tenants[name].schedules.append((interval, job))
             else:
                 text = f"the schedule belongs to no tenant: set env: {{{TENANT_VARIABLE}: <tenant>}}"
                 problems.add(document, (*keys, "env"), text)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from plugins import wiring
+from plugins.secrets.environment import BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,24 +46,35 @@ class Redactor:
         return [self.deep(item) for item in value] if isinstance(value, list) else value
 
 
-def secrets_of(project: Project, tenant: Tenant, environment: Mapping[str, str]) -> set[str]:
-    """Every value a run of the tenant must not show: sensitive settings, and variables that are named like secrets."""
+def secrets_of(
+    project: Project, tenant: Tenant, environment: Mapping[str, str], stored: Mapping[str, str] = MappingProxyType({})
+) -> set[str]:
+    """Every value a run of the tenant must not show.
+
+    These are sensitive settings, variables that are named like secrets, and what is `stored` as one: a user's short
+    name in there is no secret, and masking it would spoil the log.
+    """
     guessed = {value for name, value in environment.items() if _LOOKS_SECRET.search(name)}
+    guessed.update(text for value in stored.values() for text in texts(_decoded(value)))
     found = {value for value in guessed if len(value) >= SHORTEST_GUESS}
     for plugin in project.plugins.values():
         _, own = tenant.config(plugin)
         for setting in plugin.secrets:
-            found.update(_texts(environment.get(plugin.variable(setting))))
+            found.update(texts(environment.get(plugin.variable(setting))))
             for value in (plugin.config.get(setting), own.get(setting)):
-                found.update(wiring.expand(text, environment) for text in _texts(value))
+                found.update(wiring.expand(text, environment) for text in texts(value))
     return found
 
 
 def environment_for(project: Project, tenant: Tenant, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what only other tenants' files refer to."""
+    """The environment without what only other tenants' files refer to, and without whole stored secrets."""
     mine = _variables([tenant.document.content, project.documents[0].content])
     others = _variables([other.document.content for other in project.tenants.values()])
-    return {name: value for name, value in environment.items() if name in mine or name not in others}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in mine or not (name in others or BLOB.fullmatch(name))
+    }
 
 
 def check_references(
@@ -95,12 +108,22 @@ def _variables(values: list[Any]) -> set[str]:
     return {name for value in values for _, name in wiring.references(value)}
 
 
-def _texts(value: Any) -> list[str]:
+def _decoded(value: str) -> Any:
+    """What nested values of a secret hold; a plain text as it is."""
+    if value[:1] not in {"{", "["}:
+        return value
+    try:
+        return [value, json.loads(value)]
+    except ValueError:
+        return value
+
+
+def texts(value: Any) -> list[str]:
     """All text inside a setting's value."""
     if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
+        return [text for item in value.values() for text in texts(item)]
     if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
+        return [text for item in value for text in texts(item)]
     return [] if value is None or value == "" else [str(value)]
 
 

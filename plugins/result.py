@@ -43,8 +43,14 @@ class RunResult:
     records_rejected: int = 0
     records_failed: int = 0
     records_loaded: int = 0
+    rejects: dict[str, int] = field(default_factory=dict)
+    """Rule -> records that broke it."""
     api_calls: int = 0
+    attempts: int = 0
+    """Times Meltano was started."""
     skipped_streams: int = 0
+    resynced_streams: list[str] = field(default_factory=list)
+    """Streams read in full because their mapping had changed."""
     success: bool = False
     status: str = STATUS[EXIT_FAILED]
     exit_code: int = EXIT_FAILED
@@ -75,6 +81,9 @@ class RunResult:
         self.records_rejected = log.total("reject_count", EXTRACTOR) + log.total("reject_count", beside="fetched_count")
         self.records_fetched += log.total("reject_count", EXTRACTOR)
         self.records_loaded = log.total("record_count", LOADER, without=BY_PRODUCTS)
+        self.rejects = {}
+        for (_, rule), count in sorted(log.flows("reject_rule_count").items()):
+            self.rejects[rule] = self.rejects.get(rule, 0) + count
         self.api_calls = log.total("http_request_count")
         self.skipped_streams = log.total("skipped_stream_count")
         self.stages = {

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pipe.errors import ConfigurationError
 from plugins.demo_data import cdnow
-from transforms.models.runner import Parameters, build, open_warehouse
+from transforms.models.queries import Parameters
+from transforms.models.runner import build, open_warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path

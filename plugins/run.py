@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipe.errors import EXIT_FAILED, PipeError
-from plugins import progress, project, runner
+from plugins import fan_out, progress, project, runner
 from plugins.processes import Stopper
 
 if TYPE_CHECKING:
@@ -20,14 +20,40 @@ COLOURS = {"success": "green", "partial": "yellow", "failed": "red"}
 
 
 @click.command("run")
-@click.argument("tenant")
+@click.argument("tenant", required=False)
 @click.argument("job", required=False)
+@click.option("--all", "everyone", is_flag=True, help="Run every tenant that schedules a job.")
+@click.option(
+    "--max-parallel", type=click.IntRange(1, 64), default=2, show_default=True, help="With --all: tenants at a time."
+)
 @click.option("--full-refresh", is_flag=True, help="Read everything again, whatever was read before.")
+@click.option(
+    "--lookback-days", type=click.FloatRange(0), metavar="DAYS", help="Read so many days before the bookmark again."
+)
+@click.option(
+    "--retries", type=click.IntRange(0, 10), metavar="N", help="Further tries after a passing error, at most (3)."
+)
+@click.option(
+    "--wait",
+    type=click.IntRange(0),
+    default=3600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long another job of the tenant is waited for; the same job is never.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("--events", type=click.Path(dir_okay=False, path_type=Path), help="Write the run's log to this file.")
 @click.pass_obj
 def command(
-    directory: Path | None, tenant: str, job: str | None, *, full_refresh: bool, as_json: bool, events: Path | None
+    directory: Path | None,
+    /,
+    tenant: str | None,
+    job: str | None,
+    *,
+    everyone: bool,
+    max_parallel: int,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Run a tenant: read its sources, map them, resolve people, load.
 
@@ -35,21 +61,53 @@ def command(
 
     \b
     Exit code  0  all done
-               1  done, but some records or streams were left out
+               1  done, but some records or streams were left out (with --all: or some tenants failed)
                2  failed; what was loaded stays, and running again is safe
     """
-    request = runner.Request(tenant, job, full_refresh, events)
+    request = _request(tenant, job, everyone=everyone, **options)
     reporter = progress.reporter()
     try:
         with Stopper() as stopper:
-            result = runner.run(project.open_project(directory), request, reporter, stopper)
+            found = project.open_project(directory)
+            if everyone:
+                every = fan_out.run(found, request, max_parallel, reporter, stopper)
+                shown, text, code = every.as_dict(), "\n".join(fan_out.lines(every)), every.exit_code
+            else:
+                result = runner.run(found, request, reporter, stopper)
+                shown, text, code = result.as_dict(), summary(result), result.exit_code
     except PipeError as error:
         result = runner.begin(request)
         result.end(EXIT_FAILED, str(error), error.kind)
+        shown, text, code = result.as_dict(), summary(result), result.exit_code
     finally:
         reporter.close()
-    click.echo(json.dumps(result.as_dict()) if as_json else summary(result))
-    sys.exit(result.exit_code)
+    click.echo(json.dumps(shown) if as_json else text)
+    sys.exit(code)
+
+
+def _request(tenant: str | None, job: str | None, *, everyone: bool, **options: Any) -> runner.Request:
+    """What was asked for; with --all, the one argument is a job.
+
+    Raises:
+        UsageError: no tenant, or one beside --all.
+    """
+    if everyone:
+        if job:
+            raise click.UsageError("--all takes no tenant: growthnav run --all [JOB]")
+        if options["events"]:
+            raise click.UsageError("--events is for one tenant; each run's log is in .growthnav/<tenant>/logs")
+        tenant, job = "", tenant
+    if tenant is None:
+        raise click.UsageError("Missing argument 'TENANT' (or --all).")
+    return runner.Request(
+        tenant,
+        job,
+        options["full_refresh"],
+        max_retries=options["retries"],
+        lookback_days=options["lookback_days"],
+        wait_seconds=options["wait"],
+        events=options["events"],
+    )
 
 
 def summary(result: RunResult) -> str:

@@ -1,8 +1,9 @@
 """One run of a tenant: its jobs through Meltano, watched, ended cleanly, as one result.
 
 Plain `meltano --environment=TENANT run JOB` reads the same files and makes the same tables. Added here: a Meltano
-system directory a tenant, a lock, no other tenant's secrets in the environment, no secret in any output, and the exit
-codes 0 (all done), 1 (some records or streams left out) and 2 (failed).
+system directory a tenant, a lock, no other tenant's secrets in the environment, no secret in any output, further tries
+after passing errors, a budget of API calls, and the exit codes 0 (all done), 1 (some records or streams left out) and
+2 (failed).
 """
 
 from __future__ import annotations
@@ -11,25 +12,43 @@ import json
 import os
 import time
 import uuid
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipe import times
-from pipe.errors import EXIT_FAILED, PipeError
-from plugins import lock, meltano_call, meltano_log, redact, verdict
+from pipe.errors import EXIT_FAILED, ConfigurationError, PipeError, RetriableError
+from plugins import (
+    lease,
+    lease_stores,
+    lock,
+    mappings,
+    meltano_call,
+    meltano_log,
+    redact,
+    states,
+    verdict,
+    webhook,
+)
 from plugins.bookmarks import Bookmarks
 from plugins.processes import Child
+from plugins.registry import open_registry
 from plugins.result import RunResult
+from plugins.secrets import open_vault, vault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from plugins.processes import Stopper
     from plugins.progress import Reporter
     from plugins.project import Plugin, Project, Tenant
+    from plugins.verdict import Verdict
 
 LOGS_KEPT = 20
+LOOKBACK = "lookback_days"
+"""The setting of taps that says how far before the bookmark they begin."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +58,18 @@ class Request:
     tenant: str
     job: str | None = None
     full_refresh: bool = False
+    max_retries: int | None = None
+    """Further tries after a passing error; None: as the tenant's file says."""
+    lookback_days: float | None = None
+    """Days before the bookmark that are read again; None: as the taps are set."""
+    wait_seconds: float = 3600
+    """How long the end of another job of the tenant is waited for."""
     events: Path | None = None
     """Where the run's log goes; by default `.growthnav/<tenant>/logs/<run id>.jsonl`."""
+
+    def for_tenant(self, name: str) -> Request:
+        """The same for another tenant."""
+        return replace(self, tenant=name)
 
 
 def run(project: Project, request: Request, reporter: Reporter, stopper: Stopper) -> RunResult:
@@ -57,7 +86,7 @@ def run(project: Project, request: Request, reporter: Reporter, stopper: Stopper
     try:
         tenant = project.tenant(request.tenant)
         run = TenantRun(project, tenant, project.jobs_for(tenant, request.job), request, result)
-        with lock.hold(directory(project, tenant) / "run.lock", tenant.name) as held:
+        with run.alone(stopper) as held:
             reporter.begin(tenant.name, result.job)
             try:
                 run.go(held, reporter, stopper)
@@ -66,7 +95,7 @@ def run(project: Project, request: Request, reporter: Reporter, stopper: Stopper
             finally:
                 reporter.end(tenant.name)
                 _complete(result, clock)
-                _append(directory(project, tenant) / "runs.jsonl", result)
+                run.keep(reporter)
     except PipeError as error:
         result.end(EXIT_FAILED, str(error), error.kind)
         _complete(result, clock)
@@ -98,33 +127,106 @@ class TenantRun:
         self.project, self.tenant, self.jobs, self.request, self.result = project, tenant, jobs, request, result
         self.plugins: list[Plugin] = project.plugins_of(jobs)
         self.bookmarks = Bookmarks(project, tenant, directory(project, tenant) / "bookmarks")
-        self.log = meltano_log.RunLog({plugin.name: plugin.kind.removesuffix("s") for plugin in self.plugins})
+        self.log = meltano_log.RunLog()
+        self._child: Child | None = None
         result.job = ",".join(jobs)
         result.connector_name = ",".join(plugin.name for plugin in self.plugins if plugin.kind == "extractors")
 
     @cached_property
+    def _secrets(self) -> Mapping[str, str]:
+        return open_vault(self.project).resolve(self.tenant)
+
+    @cached_property
     def _variables(self) -> dict[str, str]:
-        return {**self.project.dotenv, **os.environ}
+        return {**self.project.environment, **self._secrets}
 
     @cached_property
     def masked(self) -> redact.Redactor:
         """Takes the tenant's secrets out of a text."""
-        return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables))
+        return redact.Redactor(redact.secrets_of(self.project, self.tenant, self._variables, self._secrets))
+
+    @contextmanager
+    def alone(self, stopper: Stopper) -> Iterator[lock.RunLock]:
+        """Keep other runs of the tenant away, on this machine and on those that share the state backend.
+
+        Raises:
+            RetriableError: one is under way.
+        """
+        deadline = time.monotonic() + self.request.wait_seconds
+        path = directory(self.project, self.tenant) / "run.lock"
+        with lock.hold(path, self.tenant.name, self.jobs, deadline, stopper.wait) as held, ExitStack() as stack:
+            if store := lease_stores.open_store(self.project, self.tenant.name):
+                mine = lease.Lease(store, self.tenant.name, self.jobs)
+                stack.enter_context(lease.hold(mine, deadline, stopper.wait, self._give_up))
+            yield held
+
+    def _give_up(self) -> None:
+        """End the run under way: another machine may have begun one."""
+        if self._child:
+            self._child.stop("the loss of its lease")
 
     def go(self, held: lock.RunLock, reporter: Reporter, stopper: Stopper) -> None:
-        """Run Meltano and fill in the result.
+        """Run Meltano, again after passing errors, and fill in the result.
 
         Raises:
             ConfigurationError: something is missing before Meltano starts.
         """
         redact.check_references(self.project, self.tenant, self.plugins, self._variables)
-        run_id = self.result.run_id
-        call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
-        environment = meltano_call.environment(self.project, self.tenant, run_id)
         meltano_call.sweep(self.project, self.tenant)
         for state_id in self.bookmarks.mend():
             reporter.note(self.tenant.name, f"the bookmark {state_id} was damaged; its copy of the last run is used")
+        self._resync(reporter)
+        waits = self.tenant.policy.retry.waits
+        for wait in [*waits[: self.request.max_retries], None]:
+            end = self._try_once(held, reporter, stopper)
+            self.result.end(end.exit_code, end.error, end.error_class, end.plugin)
+            if wait is None or end.exit_code != EXIT_FAILED or end.error_class != RetriableError.kind:
+                return
+            reporter.note(self.tenant.name, f"{end.error}. The next try is in {wait:g} s")
+            if stopper.wait(wait):
+                return
+
+    def _resync(self, reporter: Reporter) -> None:
+        """Forget the bookmarks of streams whose mapping has changed: they are read in full, the others are not."""
+        memory = mappings.Memory(directory(self.project, self.tenant))
+        now = mappings.of(self.project, self.tenant)
+        changed = memory.changed(now).values()
+        if changed and not self.request.full_refresh:
+            saved = states.States(self.project, self.tenant)
+            jobs = dict.fromkeys([*self.jobs, *(job for _, job in self.tenant.schedules)])
+            for state_id, tap in states.pipes(self.project, self.tenant, jobs).items():
+                mine = [each for each in changed if each.extractor in {None, tap.name}]
+                if patterns := [pattern for each in mine for pattern in each.match]:
+                    self.result.resynced_streams += saved.forget(state_id, patterns)
+        for stream in self.result.resynced_streams:
+            reporter.note(self.tenant.name, f"the mapping of stream '{stream}' has changed: it is read in full")
+        memory.keep(now)
+
+    def keep(self, reporter: Reporter) -> None:
+        """Put the result into the file and the registry, and tell who wants to know.
+
+        What goes wrong in that is told, and changes nothing about the run.
+        """
+        _append(directory(self.project, self.tenant) / "runs.jsonl", self.result)
+        names = {plugin.name for plugin in self.plugins}
+        used = [str(entry["id"]) for entry in vault.connectors(self.tenant) if entry.get("extractor") in names]
+        try:
+            open_registry(self.project).record_run(self.result.as_dict(), used)
+        except PipeError as error:
+            reporter.note(self.tenant.name, self.masked(f"the run is not in the registry: {error}"))
+        hook = self.tenant.policy.webhook
+        if hook and (problem := webhook.send(hook, self._variables, self.result)):
+            reporter.note(self.tenant.name, problem)
+
+    def _try_once(self, held: lock.RunLock, reporter: Reporter, stopper: Stopper) -> Verdict:
+        self.result.attempts += 1
+        self.log = meltano_log.RunLog({plugin.name: plugin.kind.removesuffix("s") for plugin in self.plugins}, self.log)
+        run_id = self.result.run_id
+        call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
+        environment = meltano_call.environment(self.project, self.tenant, run_id)
+        environment |= {**self._secrets, **self._budget_variables(), **self._lookback_variables()}
         child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
+        self._child = child
         try:
             held.note(child.group)
             stopper.watch(child)
@@ -132,25 +234,48 @@ class TenantRun:
         finally:
             code = child.wait()
             meltano_call.sweep(self.project, self.tenant)
-        self._conclude(code, child.stopped_by)
+        return self._conclude(code, child.stopped_by)
 
     def _follow(self, child: Child, reporter: Reporter) -> None:
         path = self.request.events or self._log_path()
         self.result.log = os.path.relpath(path)
-        with path.open("w", encoding="utf-8") as file:
+        budget = self.tenant.policy.max_api_calls
+        with path.open("w" if self.result.attempts == 1 else "a", encoding="utf-8") as file:
             for line in child.log:
                 event = meltano_log.parse(line.decode(errors="replace"))
                 self.log.take(event)
                 shown = event.masked(self.masked)
                 file.write(json.dumps(shown.as_dict()) + "\n")
                 reporter.event(self.tenant.name, shown, self.log)
+                if budget and not child.stopped_by and self.log.total("http_request_count") > budget:
+                    child.stop(verdict.MAX_API_CALLS)
 
-    def _conclude(self, code: int, stopped_by: str | None) -> None:
+    def _conclude(self, code: int, stopped_by: str | None) -> Verdict:
         self.result.count(self.log)
         self.bookmarks.copy()
         self.result.cursor = self.masked.deep(self.bookmarks.show(self.log.state_ids))
         end = verdict.judge(self.log, code, stopped_by)
-        self.result.end(end.exit_code, end.error and self.masked(end.error), end.error_class, end.plugin)
+        return replace(end, error=end.error and self.masked(end.error))
+
+    def _lookback_variables(self) -> dict[str, str]:
+        days = self.request.lookback_days
+        if days is None:
+            return {}
+        taps = [plugin for plugin in self.plugins if plugin.kind == "extractors"]
+        if lacking := [tap.name for tap in taps if not tap.has(LOOKBACK)]:
+            raise ConfigurationError(
+                f"{' and '.join(lacking)} cannot look back", remedy="Read everything instead: --full-refresh"
+            )
+        return {tap.variable(LOOKBACK): f"{days:g}" for tap in taps}
+
+    def _budget_variables(self) -> dict[str, str]:
+        """What is left of the budget, for the taps that keep to one themselves: they end with nothing half read."""
+        budget = self.tenant.policy.max_api_calls
+        if budget is None:
+            return {}
+        setting = verdict.MAX_API_CALLS
+        left = str(max(budget - self.log.total("http_request_count"), 0))
+        return {plugin.variable(setting): left for plugin in self.plugins if plugin.has(setting)}
 
     def _log_path(self) -> Path:
         logs = directory(self.project, self.tenant) / "logs"

@@ -20,9 +20,11 @@ from pipe.errors import (
 from plugins.meltano_log import EXTRACTOR, LOADER, MAPPER
 
 if TYPE_CHECKING:
-    from plugins.meltano_log import RunLog
+    from plugins.meltano_log import Complaint, RunLog
 
-INTERRUPTED, UNKNOWN = "interrupted", "unknown"
+INTERRUPTED, BUDGET, UNKNOWN = "interrupted", "budget", "unknown"
+MAX_API_CALLS = "max_api_calls"
+"""Setting of a tenant's runs, and of taps that keep to it themselves; a run that is stopped for it is told so."""
 KILLED = 128 + signal.SIGKILL
 
 _LOG_HINT = "The run's log has more"
@@ -46,14 +48,20 @@ def judge(log: RunLog, returncode: int, stopped_by: str | None) -> Verdict:
         return _finished(log)
     if stopped_by:
         return _interrupted(log, stopped_by)
-    left_out = log.exit_codes == {"extractors": SkippableError.exit_code}
-    if (cause := log.cause) and not left_out:
-        return Verdict(EXIT_FAILED, f"{cause.plugin}: {cause.text}", cause.kind, cause.plugin)
+    if (cause := log.cause) and not _left_out(log):
+        return _by_complaint(log, cause)
     if log.exit_codes:
         return _by_exit_code(log)
     if returncode < 0 or returncode == KILLED:
         return Verdict(EXIT_FAILED, "Meltano was killed. Run again", RetriableError.kind)
     return _by_meltano(log)
+
+
+def _left_out(log: RunLog) -> bool:
+    """Whether a tap ended with 1, or a mapper that said why: all there is was loaded, but for what they left out."""
+    if set(log.exit_codes.values()) != {SkippableError.exit_code} or "loaders" in log.exit_codes:
+        return False
+    return "extractors" in log.exit_codes or (log.cause is not None and log.cause.kind == SkippableError.kind)
 
 
 def _finished(log: RunLog) -> Verdict:
@@ -66,10 +74,26 @@ def _finished(log: RunLog) -> Verdict:
 
 
 def _interrupted(log: RunLog, stopped_by: str) -> Verdict:
+    if stopped_by == MAX_API_CALLS:
+        return _out_of_calls(log)
     if log.states_saved:
         text = f"stopped by {stopped_by}; what was loaded is kept, the next run goes on from there"
         return Verdict(EXIT_PARTIAL, text, INTERRUPTED)
     return Verdict(EXIT_FAILED, f"stopped by {stopped_by} before a bookmark was saved; run again", INTERRUPTED)
+
+
+def _by_complaint(log: RunLog, cause: Complaint) -> Verdict:
+    if cause.kind == RetriableError.kind and MAX_API_CALLS in cause.text:
+        return _out_of_calls(log)
+    return Verdict(EXIT_FAILED, f"{cause.plugin}: {cause.text}", cause.kind, cause.plugin)
+
+
+def _out_of_calls(log: RunLog) -> Verdict:
+    """The budget is spent: what was read is loaded, and trying again at once would not help."""
+    calls = f"max_api_calls is spent ({log.total('http_request_count'):,} calls)"
+    if log.states_saved:
+        return Verdict(EXIT_PARTIAL, f"{calls}; the next run goes on from there", BUDGET)
+    return Verdict(EXIT_FAILED, f"{calls}, and no bookmark could be saved: allow more", BUDGET)
 
 
 def _by_exit_code(log: RunLog) -> Verdict:
@@ -83,7 +107,7 @@ def _by_exit_code(log: RunLog) -> Verdict:
     if plugin in log.crashed:
         return Verdict(EXIT_FAILED, f"{plugin} crashed with exit code {code}. {_LOG_HINT}", UNKNOWN, plugin)
     kind = KIND_BY_EXIT_CODE.get(code, UNKNOWN)
-    if role == EXTRACTOR and kind == SkippableError.kind:
+    if _left_out(log):
         cause = log.cause
         said = f": {cause.text}" if cause else f". {_LOG_HINT}"
         return Verdict(EXIT_PARTIAL, f"{plugin} left out some records or streams{said}", kind, plugin)

@@ -85,14 +85,14 @@ def documents(root: Path) -> list[Document]:
         ConfigurationError: a file is not YAML, or not of the right shape; names file and line.
     """
     problems = Problems(root)
-    main = _read(root / FILE, root)
+    main = read(root / FILE, root)
     result = [main]
     if not isinstance(main.content, dict):
         problems.add(main, (), "must be a mapping")
         problems.raise_if_any()
     for pattern in main.content.get("include_paths") or []:
         for path in sorted(root.glob(pattern)):
-            document = _read(path, root)
+            document = read(path, root)
             if document.content is None:
                 continue
             if not isinstance(document.content, dict):
@@ -143,7 +143,12 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def _read(path: Path, root: Path) -> Document:
+def read(path: Path, root: Path) -> Document:
+    """One file; `root` is left out where its path is told.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not YAML; names the line.
+    """
     name = path.relative_to(root)
     try:
         loader = _LOADER(path.read_text(encoding="utf-8"))

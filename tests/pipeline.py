@@ -13,7 +13,8 @@ from typing import IO, Any
 import duckdb
 from support import BIN
 
-STAGES = ("tap-csv", "map-conversions", "resolve-identity", "target-duckdb")
+STEPS = ("map-conversions", "resolve-identity", "target-duckdb")
+STAGES = ("tap-csv", *STEPS)
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,20 @@ class Pipeline:
     sources: list[dict[str, Any]]
     tenant: str = "acme"
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    source: str = "tap-csv"
+    """Executable of the tap."""
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The executables in order."""
+        return (self.source, *STEPS)
 
     def in_batches(self, rows: int) -> Pipeline:
         """The same pipe with batch files of so many rows between all steps."""
         folder = {"batch_directory": str(self.batches)}
         tap = {"batch_config": {"storage": {"root": str(self.batches)}, "batch_size": rows}}
         step = {"emit": "batches", "batch_rows": rows, **folder}
-        for stage, more in (("tap-csv", tap), ("map-conversions", step), ("resolve-identity", step)):
+        for stage, more in ((self.source, tap), ("map-conversions", step), ("resolve-identity", step)):
             self.settings[stage] = self.settings.get(stage, {}) | more
         return self
 
@@ -75,12 +83,12 @@ class Pipeline:
     def configs(self) -> dict[str, dict[str, Any]]:
         """Config by executable."""
         made: dict[str, dict[str, Any]] = {
-            "tap-csv": self.tap,
+            self.source: self.tap,
             "map-conversions": {"tenant": self.tenant, "sources": self.sources},
             "resolve-identity": {"tenant": self.tenant, "store": str(self.home / "identity.duckdb")},
             "target-duckdb": {"filepath": str(self.database), "schema": self.schema},
         }
-        return {stage: made[stage] | self.settings.get(stage, {}) for stage in STAGES}
+        return {stage: made[stage] | self.settings.get(stage, {}) for stage in self.stages}
 
     def commands(self, state: dict[str, Any] | None = None) -> list[list[str]]:
         """The four command lines; `state` is what the last run left."""
@@ -115,7 +123,7 @@ class Pipeline:
             states = [json.loads(line) for line in last.read().splitlines()]
             for thread in threads:
                 thread.join()
-            codes = {stage: process.wait() for stage, process in zip(STAGES, processes, strict=True)}
+            codes = {stage: process.wait() for stage, process in zip(self.stages, processes, strict=True)}
             for process in processes:
                 if process.stdout:
                     process.stdout.close()

@@ -33,7 +33,7 @@ def amount(given: Cell, unit: str = "major", number_format: str = "point", curre
     """As `pipe.money.amount_parser`; `currency` is SQL for the code."""
     if unit == "major":
         return _major(given, number_format, DECIMAL_PRECISION, DECIMAL_SCALE)
-    factors = " ".join(f"WHEN {is_in(currency, _codes(digits))} THEN {10.0**-digits:.4f}" for digits in (0, 3, 4))
+    factors = " ".join(f"WHEN {is_in(currency, _codes(digits, unit))} THEN {10.0**-digits:.4f}" for digits in (0, 3, 4))
     factor = f"(CASE {factors} WHEN {currency} IS NOT NULL THEN 0.01 END)::DECIMAL(5,4)"
     read = _major(given, number_format, _MINOR_DIGITS, _MINOR_DECIMALS)
     return Value(f"(({read.sql}) * {factor})::{DECIMAL}", read.odd, read.must)
@@ -84,7 +84,7 @@ def _major(given: Cell, number_format: str, digits: int, decimals: int) -> Value
 
 
 @cache
-def _codes(digits: int) -> tuple[str, ...]:
+def _codes(digits: int, unit: str) -> tuple[str, ...]:
     """Every code whose minor unit has that many decimals."""
     codes = map("".join, product(ascii_uppercase, repeat=3))
-    return tuple(code for code in codes if exponent(code) == digits)
+    return tuple(code for code in codes if exponent(code, unit) == digits)

@@ -189,6 +189,12 @@ def joined(separator: str, cells: Sequence[Cell]) -> Cell:
     )
 
 
+def multiplied(cells: Sequence[Cell]) -> Cell:
+    """A `Product`: exact decimals of any length are the row mapper's, so each that has one is left to it."""
+    filled = " AND ".join(f"({is_filled(one)})" for one in cells)
+    return Cell(f"CASE WHEN {filled} THEN '0' END", filled)
+
+
 def constant(value: Any) -> str:
     """A canonical constant."""
     if isinstance(value, bool):

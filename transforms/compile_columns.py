@@ -16,7 +16,7 @@ from transforms import columns_money, columns_text, columns_time
 from transforms.columns_rules import FRAGMENTS, currency_code, first_filled, fragment, literal_of, translated
 from transforms.columns_text import Cell, Value, marks
 from transforms.compile_rows import IS_DELETED, MONEY, canonical
-from transforms.reads import Joined, Read, SourceFields
+from transforms.reads import Joined, Multiplied, Read, SourceFields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -61,9 +61,9 @@ class ColumnMapper:
         cells = {read: columns_text.cell(column, sql_type) for read, (column, sql_type) in types}
         return _Query(self._target, self._fields, cells).compile(relation)
 
-    def _flat(self, found: Iterable[Read | Joined]) -> Iterable[Read]:
+    def _flat(self, found: Iterable[Read | Joined | Multiplied]) -> Iterable[Read]:
         for one in found:
-            yield from one.parts if isinstance(one, Joined) else (one,)
+            yield from (one,) if isinstance(one, Read) else one.parts
 
     def _tested(self, condition: Condition) -> Iterable[Read]:
         for inner in condition.any_of:
@@ -232,13 +232,14 @@ class _Query:
         return Value(f"({'NOT ' if condition.negated else ''}{listed})", lower.all_odd())
 
     def _found(self, candidates: tuple[Candidate, ...]) -> list[Cell]:
-        found = self.fields.candidates(candidates)
-        return [
-            columns_text.joined(one.separator, [self.cells[part] for part in one.parts])
-            if isinstance(one, Joined)
-            else self.cells[one]
-            for one in found
-        ]
+        return [self._cell(one) for one in self.fields.candidates(candidates)]
+
+    def _cell(self, one: Read | Joined | Multiplied) -> Cell:
+        if isinstance(one, Joined):
+            return columns_text.joined(one.separator, [self.cells[part] for part in one.parts])
+        if isinstance(one, Multiplied):
+            return columns_text.multiplied([self.cells[part] for part in one.parts])
+        return self.cells[one]
 
     def _typed(self, name: str, sql: str) -> str:
         return f"NULL::{self.kinds[name].value.duckdb}" if sql == "NULL" else sql

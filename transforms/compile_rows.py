@@ -23,7 +23,7 @@ from pipe.money import amount_parser
 from pipe.money import to_text as money_text
 from pipe.streams import CONVERSIONS, Kind
 from transforms import convert
-from transforms.reads import DELETED_AT, Joined, Read, SourceFields
+from transforms.reads import DELETED_AT, Joined, Multiplied, Read, SourceFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,6 +94,7 @@ class _Compiler:
             "text": convert.text,
             "dig": convert.dig,
             "total": convert.total,
+            "product": convert.product,
             "Fragment": Fragment,
             "SkippableError": SkippableError,
             "Decimal": Decimal,
@@ -275,11 +276,13 @@ class _Compiler:
 
     # Reading the source.
 
-    def _expression(self, read: Read | Joined) -> str:
+    def _expression(self, read: Read | Joined | Multiplied) -> str:
         """What the function says for a value of the source."""
         if isinstance(read, Joined):
             self.names["join"] = _join
             return f"join({read.separator!r}, {', '.join(map(self._expression, read.parts))})"
+        if isinstance(read, Multiplied):
+            return f"product({', '.join(map(self._expression, read.parts))})"
         attribute = self.inputs.setdefault(read.root, f"f{len(self.inputs)}")
         value = f"s.get({read.root!r})" if self.as_dict else f"s.{attribute}"
         if read.summed:

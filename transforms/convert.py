@@ -6,6 +6,7 @@ Each takes any value JSON can hold and returns the canonical one, None for "noth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,13 @@ def total(value: Any, steps: tuple[str, ...]) -> Decimal | None:
     amounts = [_decimal(item) for item in _each(value, steps)]
     found = [amount for amount in amounts if amount is not None]
     return sum(found, Decimal(0)) if found else None
+
+
+def product(*values: Any) -> Decimal | None:
+    """The product of the numbers; None when one of them is nothing."""
+    factors = [_decimal(value) for value in values]
+    found = [factor for factor in factors if factor is not None]
+    return math.prod(found, start=Decimal(1)) if len(found) == len(factors) else None
 
 
 def converter(kind: Kind, rule: FieldRule, zone: str) -> Converter:

@@ -65,8 +65,8 @@ def _field(rule: FieldRule, zone: str) -> str:
         notes.append(f"format {rule.format}")
     if rule.zone or zone != "UTC":
         notes.append(f"zone {rule.zone or zone}")
-    if rule.unit == "minor":
-        notes.append("in minor units")
+    if rule.unit != "major":
+        notes.append("in minor units" if rule.unit == "minor" else "in Stripe's minor units")
     if rule.number_format != "point":
         notes.append("decimal comma")
     if rule.values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -12,18 +11,20 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import click
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
-from pipe import command, messages, metrics
+from pipe import batches, command, messages, metrics
 from pipe.errors import ConfigurationError, PipeError, SkippableError
 from pipe.mapper import PipeMapper, RecordHandler
 from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog
 from pipe.streams import CANONICAL, REJECTS
-from transforms import explain, preview, sources
+from transforms import drift, explain, preview, sources
 from transforms.columns_rules import NotColumnarError
 from transforms.compile_rows import RowMapper, Target, compile_row
 from transforms.map_blocks import BlockMapper
 from transforms.settings import SETTINGS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import msgspec
     import pyarrow as pa
@@ -48,7 +49,7 @@ class MapConversions(PipeMapper):
         """Read the sources and compile nothing yet: a stream is compiled when its SCHEMA comes."""
         super().__init__(**arguments)
         self.tenant = str(self.config["tenant"])
-        self.sources = sources.read(self.config["sources"])
+        self.sources = sources.of_extractor(sources.read(self.config["sources"]), self.config.get("extractor"))
         self.rejects = RejectLog(
             STAGE,
             self.tenant,
@@ -63,6 +64,8 @@ class MapConversions(PipeMapper):
         self._sent_schemas: set[str] = set()
         self._matched: dict[str, Source] = {}
         self._keys: dict[str, list[str]] = {}
+        self._kinds: dict[str, dict[str, str]] = {}
+        self.stopped: dict[str, PipeError] = {}
 
     def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
         """Compile the rules that match the stream, and announce the canonical streams they feed."""
@@ -79,14 +82,34 @@ class MapConversions(PipeMapper):
         lines = [line] if keep_raw else []
         self._matched[message.stream] = matches[0][0]
         self._keys[message.stream] = message.key_properties or []
+        self._kinds[message.stream] = drift.kinds(message.schema)
+        if message.stream in self.stopped:
+            return []
+        try:
+            self._check_drift(message.stream, self._kinds[message.stream])
+            self.handlers[message.stream] = self._handler(matches, message)
+        except (drift.DriftError, ConfigurationError) as error:
+            self._stop(message.stream, error)
+            return []
         for _, rule in matches:
             lines += self._announce(rule.into.name)
-        self.handlers[message.stream] = self._handler(matches, message)
         if self.in_batches:
             self._map_in_blocks(message)
         if keep_raw:
             self.passing.add(message.stream)
         return lines
+
+    def on_batch(self, message: batches.BatchMessage, files: list[Path]) -> None:
+        """Look at the columns of typed files before their records are mapped."""
+        stream = message.stream
+        if message.format == "jsonl" or stream in self.stopped:
+            return
+        try:
+            for file in files:
+                columns = batches.read_schema(file, message.format, stream)
+                self._check_drift(stream, drift.kinds_of_file(columns, self._kinds[stream]))
+        except drift.DriftError as error:
+            self._stop(stream, error)
 
     def is_ours(self, stream: str) -> bool:
         """Whether a source matches the stream."""
@@ -111,8 +134,7 @@ class MapConversions(PipeMapper):
             metrics.counter("fetched_count", fetched, stage=STAGE, stream=stream)
         for (metric, stream, into), count in sorted(self.counts.items()):
             metrics.counter(metric, count, stage=STAGE, stream=stream, into=into)
-        for stream, count in sorted(self.rejects.counts.items()):
-            metrics.counter("reject_count", count, stage=STAGE, stream=stream)
+        self.rejects.report(sorted(self.rejects.counts))
         for target in self.targets:
             for field, count in sorted(target.bad_values.items()):
                 metrics.counter("bad_value_count", count, stage=STAGE, stream=target.source_stream, field=field)
@@ -125,6 +147,19 @@ class MapConversions(PipeMapper):
                     source.preset.name,
                     ", ".join(patterns),
                 )
+        drift.report(STAGE, self.stopped, self._matched)
+
+    def _check_drift(self, stream: str, fields: dict[str, str]) -> None:
+        drift.check((rule for _, rule in self._rules_for(stream)), stream, fields)
+
+    def _stop(self, stream: str, error: PipeError) -> None:
+        """Load nothing more of a stream, and send no STATE on: a later run reads again what is left out here."""
+        self.logger.error("%s", error)
+        self.stopped[stream] = error
+        self.withholding = True
+        self.passing.discard(stream)
+        self.handlers[stream] = lambda record: None
+        self.block_handlers[stream] = lambda block: None
 
     def _handler(self, rules: list[tuple[Source, StreamRule]], message: messages.SchemaMessage) -> RecordHandler:
         """All of a source stream's rules as one handler: a record is mapped by every rule, or rejected."""
@@ -222,7 +257,7 @@ class MapConversions(PipeMapper):
         found: dict[int, list[tuple[Source, StreamRule]]] = {}
         for index, source in enumerate(self.sources):
             for rule in source.preset.streams:
-                if matches(rule, stream):
+                if rule.takes(stream):
                     found.setdefault(index, []).append((source, rule))
         if len(found) > 1:
             names = ", ".join(f"{pairs[0][0].connector} ({pairs[0][0].preset.name})" for pairs in found.values())
@@ -311,11 +346,6 @@ class _Outcome:
         self._mapper.counts += Counter({mapped_count: len(table), filtered_count: filtered})
         if len(table):
             self._mapper.send(self._mapper.outbox.write_table(mapped_count[2], table))
-
-
-def matches(rule: StreamRule, stream: str) -> bool:
-    """Whether a source stream is one that `rule` is for; case is ignored."""
-    return any(fnmatch.fnmatchcase(stream.lower(), pattern.lower()) for pattern in rule.match)
 
 
 def main() -> NoReturn:

@@ -7,7 +7,8 @@ from typing import Any
 from pipe import times
 from pipe.errors import ConfigurationError
 from pipe.money import NUMBER_FORMATS, UNITS
-from pipe.streams import CONVERSION_TYPES, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES, Kind, Stream
+from pipe.streams import CONVERSION_TYPES, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES, Field, Kind, Stream
+from transforms.drift import KINDS
 from transforms.rules import (
     ANY,
     Candidate,
@@ -17,6 +18,7 @@ from transforms.rules import (
     Join,
     Path,
     Preset,
+    Product,
     RefundRule,
     StreamRule,
     Sum,
@@ -34,7 +36,7 @@ _MADE_HERE = {
 }
 """Fields the mapper or a later step fills: no preset sets them."""
 
-_STREAM_KEYS = {"match", "into", "fields", "filter", "fragments", "refund"}
+_STREAM_KEYS = {"match", "into", "fields", "filter", "fragments", "refund", "source_types"}
 _FIELD_KEYS = {"from", "constant", "default", "format", "zone", "unit", "number_format", "values"}
 
 
@@ -99,6 +101,7 @@ def stream(name: str, body: Any, problems: Problems) -> StreamRule:
         filters=conditions(body.get("filter", []), f"{place}.filter", problems),
         fragments=fragments(body.get("fragments", []), f"{place}.fragments", problems),
         refund=refund(body.get("refund"), f"{place}.refund", problems),
+        source_types=source_types(body.get("source_types", {}), f"{place}.source_types", problems),
     )
     for required in (*into.required, *(["conversion_type"] if into is CONVERSIONS else [])):
         if required not in rule.fields:
@@ -111,18 +114,23 @@ def fields(given: Any, into: Stream, place: str, problems: Problems) -> dict[str
     if not isinstance(given, dict):
         problems.add(place, "must be a mapping of canonical field to source field")
         return {}
-    settable = {field.name: field for field in into.fields[1:] if field.name not in _MADE_HERE}
-    problems.unknown(place, given, set(settable))
+    possible = settable(into)
+    problems.unknown(place, given, set(possible))
     return {
         name: field_rule(given[name], field.kind, f"{place}.{name}", problems)
-        for name, field in settable.items()
+        for name, field in possible.items()
         if name in given
     }
 
 
+def settable(into: Stream) -> dict[str, Field]:
+    """The fields of a canonical stream that a preset may set, in their order."""
+    return {field.name: field for field in into.fields[1:] if field.name not in _MADE_HERE}
+
+
 def field_rule(given: Any, kind: Kind, place: str, problems: Problems) -> FieldRule:
     """One field: a source field, a list of them, or a mapping with options."""
-    if not isinstance(given, dict) or {"join", "sum"} & set(given):
+    if not isinstance(given, dict) or {"join", "sum", "product"} & set(given):
         given = {"from": given}
     problems.unknown(place, given, _FIELD_KEYS)
     if ("from" in given) == ("constant" in given):
@@ -165,6 +173,10 @@ def candidates(given: Any, place: str, problems: Problems) -> tuple[Candidate, .
         elif isinstance(item, dict) and "sum" in item:
             problems.unknown(place, item, {"sum"})
             result.append(Sum(_path(item["sum"], place, problems, wildcard=True)))
+        elif isinstance(item, dict) and "product" in item:
+            problems.unknown(place, item, {"product"})
+            factors = item["product"] if isinstance(item["product"], list) else [item["product"]]
+            result.append(Product(tuple(_path(factor, place, problems) for factor in factors)))
         else:
             result.append(_path(item, place, problems))
     return tuple(result)
@@ -229,13 +241,24 @@ def refund(given: Any, place: str, problems: Problems) -> RefundRule:
     return RefundRule(amount=field_rule(given, Kind.DECIMAL, place, problems))
 
 
+def source_types(given: Any, place: str, problems: Problems) -> tuple[tuple[str, str], ...]:
+    """What kind each source field is of (see `transforms.drift`)."""
+    if not isinstance(given, dict):
+        problems.add(place, "must be a mapping of source field to its kind")
+        return ()
+    for name, its in given.items():
+        if its not in KINDS:
+            problems.add(f"{place}.{name}", f"must be one of {', '.join(KINDS)}")
+    return tuple((str(name), str(its)) for name, its in given.items())
+
+
 def _path(given: Any, place: str, problems: Problems, *, wildcard: bool = False) -> Path:
-    steps = tuple(str(given).split(".")) if isinstance(given, str | int) else ("",)
-    if not all(steps):
+    path = Path.of(str(given)) if isinstance(given, str | int) else Path(("",))
+    if not all(path.steps):
         problems.add(place, "must name a source field")
-    elif (ANY in steps) != wildcard:
+    elif (ANY in path.steps) != wildcard:
         problems.add(place, "'*' belongs into a sum, and a sum needs one")
-    return Path(steps)
+    return path
 
 
 def _names(given: Any, place: str, problems: Problems) -> tuple[str, ...]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
+import msgspec
 
-from pipe import messages
+from pipe import batches, messages
 from pipe.errors import SkippableError
 from pipe.pump import blocks
 from pipe.streams import CANONICAL
 
 if TYPE_CHECKING:
-    import msgspec
+    from collections.abc import Iterator
 
 _WIDTH = 28
 
@@ -38,28 +40,40 @@ class Mapper(Protocol):
 def run(mapper: Mapper, rows: int, source: IO[Any]) -> None:
     """Print `rows` records of each matched stream from the Singer lines in `source`; write nothing else."""
     shown: Counter[str] = Counter()
+    properties: dict[str, Any] = {}
     position = 0
     for lines, _ in blocks(source):
         for line in lines:
             position += 1
             envelope, clean = messages.decode(line, position)
+            stream, left = envelope.stream, rows - shown[envelope.stream]
             if envelope.type == "SCHEMA":
-                mapper.on_schema(messages.decode_schema(clean, position), line)
-            elif envelope.type == "RECORD" and mapper.is_mapped(envelope.stream) and shown[envelope.stream] < rows:
-                shown[envelope.stream] += 1
-                _show(mapper, envelope, shown[envelope.stream])
+                message = messages.decode_schema(clean, position)
+                properties[stream] = message.schema.get("properties")
+                mapper.on_schema(message, line)
+            elif left and mapper.is_mapped(stream) and envelope.type in {"RECORD", "BATCH"}:
+                for record in islice(_records(envelope, clean, position, properties.get(stream)), left):
+                    shown[stream] += 1
+                    _show(mapper, stream, record, shown[stream])
     if not shown:
         click.echo("no stream on the input matches a source")
 
 
-def _show(mapper: Mapper, envelope: messages.Envelope, number: int) -> None:
-    click.echo(f"{envelope.stream} #{number}")
-    before = json.loads(bytes(envelope.record))
-    used = mapper.source_fields(envelope.stream)
+def _records(envelope: messages.Envelope, line: bytes, position: int, properties: Any) -> Iterator[msgspec.Raw]:
+    if envelope.type == "RECORD":
+        yield envelope.record
+    else:
+        yield from map(msgspec.Raw, batches.records(batches.decode(line, position), properties))
+
+
+def _show(mapper: Mapper, stream: str, record: msgspec.Raw, number: int) -> None:
+    click.echo(f"{stream} #{number}")
+    before = json.loads(bytes(record))
+    used = mapper.source_fields(stream)
     for name, value in before.items():
         click.echo(f"    {name:<{_WIDTH}} {mask(value) if name.lower() in used else '(not mapped)'}")
     try:
-        outputs = mapper.map_once(envelope.stream, envelope.record)
+        outputs = mapper.map_once(stream, record)
     except SkippableError as error:
         click.echo(f"  rejected: {error}")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from transforms.rules import Candidate, Join, Path, Sum
+from transforms.rules import Candidate, Join, Path, Product, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,13 @@ class Joined:
     """Several values as one text; nothing when one of them is nothing."""
 
     separator: str
+    parts: tuple[Read, ...]
+
+
+@dataclass(frozen=True)
+class Multiplied:
+    """The product of several values; nothing when one of them is nothing."""
+
     parts: tuple[Read, ...]
 
 
@@ -60,18 +67,21 @@ class SourceFields:
         """What a path of a preset means here; nothing when the schema does not have the field."""
         return [Read(root, path.steps[1:], summed) for root in self.spelled(path.steps[0])]
 
-    def candidates(self, candidates: Iterable[Candidate]) -> list[Read | Joined]:
+    def candidates(self, candidates: Iterable[Candidate]) -> list[Read | Joined | Multiplied]:
         """The candidates the schema has, in order."""
-        found: list[Read | Joined] = []
+        found: list[Read | Joined | Multiplied] = []
         for candidate in candidates:
             if isinstance(candidate, Path):
                 found += self.reads(candidate)
             elif isinstance(candidate, Sum):
                 found += self.reads(candidate.path, summed=True)
+            elif isinstance(candidate, Product):
+                found += [Multiplied(parts) for parts in self._all(candidate)]
             else:
-                found += self._join(candidate)
+                found += [Joined(candidate.separator, parts) for parts in self._all(candidate)]
         return found
 
-    def _join(self, candidate: Join) -> list[Joined]:
+    def _all(self, candidate: Join | Product) -> list[tuple[Read, ...]]:
+        """The parts of a candidate that needs each of them; nothing when the schema has not all."""
         parts = [self.reads(part) for part in candidate.parts]
-        return [Joined(candidate.separator, tuple(part[0] for part in parts))] if all(parts) else []
+        return [tuple(part[0] for part in parts)] if all(parts) else []

@@ -12,6 +12,7 @@ streams:
       currency: {constant: USD}
       product_name: items.0.name          # into nested objects and lists
       quantity: {from: {sum: items.*.quantity}}
+      subtotal: {from: {product: [unit_price, quantity]}}
       user_id: {from: {join: [brand, account], separator: "-"}}
     filter: [{field: status, not_in: [draft]}]
     refund: {from: {sum: refunds.*.amount}}
@@ -20,25 +21,33 @@ streams:
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipe.streams import Stream
 
+_DOT = re.compile(r"(?<!\\)\.")
 ANY = "*"
 """Path step that stands for every item of a list."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """One source field: `email`, `customer.email`, `items.0.name`; with `*`, only inside a `Sum`."""
+    """One source field: `email`, `customer.email`, `items.0.name`, `Item No\\.`; with `*`, only inside a `Sum`."""
 
     steps: tuple[str, ...]
 
+    @classmethod
+    def of(cls, text: str) -> Path:
+        """The path that is written so; a dot inside a name is written `\\.`."""
+        return cls(tuple(step.replace("\\.", ".") for step in _DOT.split(text)))
+
     def __str__(self) -> str:
         """As written in a preset."""
-        return ".".join(self.steps)
+        return ".".join(step.replace(".", "\\.") for step in self.steps)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -79,7 +88,23 @@ class Sum:
         return self.path.roots
 
 
-Candidate = Path | Join | Sum
+@dataclass(frozen=True)
+class Product:
+    """The product of numbers of one record, such as price and quantity; nothing when one of them is empty."""
+
+    parts: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        """For people."""
+        return " x ".join(map(str, self.parts))
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Top-level source fields it reads."""
+        return tuple(part.steps[0] for part in self.parts)
+
+
+Candidate = Path | Join | Sum | Product
 
 
 @dataclass(frozen=True)
@@ -145,6 +170,12 @@ class StreamRule:
     filters: tuple[Condition, ...] = ()
     fragments: tuple[FragmentRule, ...] = ()
     refund: RefundRule = RefundRule()
+    source_types: tuple[tuple[str, str], ...] = ()
+    """What kind each source field was of when the rule was made: (field, one of `drift.KINDS`)."""
+
+    def takes(self, stream: str) -> bool:
+        """Whether a source stream is one that the rule is for; case is ignored."""
+        return any(fnmatch.fnmatchcase(stream.lower(), pattern.lower()) for pattern in self.match)
 
     @property
     def roots(self) -> set[str]:
@@ -173,3 +204,5 @@ class Source:
     connector: str
     preset: Preset
     zone: str = "UTC"
+    extractor: str | None = None
+    """The only tap its streams come from; unset, they may come from any."""

@@ -18,8 +18,8 @@ from transforms.rules import FieldRule, Preset, Source, StreamRule
 from transforms.rules import Path as FieldPath
 
 PRESETS = Path(__file__).parent / "presets"
-_CHANGES = {"match", "fields", "field_overrides", "filter", "fragments", "refund"}
-_KEYS = {"preset", "connector", "zone", "streams", "currency"} | _CHANGES
+_CHANGES = {"match", "fields", "field_overrides", "filter", "fragments", "refund", "source_types"}
+_KEYS = {"preset", "connector", "zone", "streams", "currency", "extractor"} | _CHANGES
 _CONNECTOR = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -65,6 +65,11 @@ def read(config: Any) -> tuple[Source, ...]:
     return tuple(source for source in result if source)
 
 
+def of_extractor(sources: tuple[Source, ...], extractor: str | None) -> tuple[Source, ...]:
+    """The sources whose streams may come from that tap; all of them, where it is not known."""
+    return tuple(source for source in sources if extractor is None or source.extractor in {None, extractor})
+
+
 def _source(entry: Any, place: str, problems: Problems) -> Source | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("preset"), str):
         problems.add(place, f"needs 'preset', one of {', '.join(shipped())} or the path of a .yml file")
@@ -80,7 +85,8 @@ def _source(entry: Any, place: str, problems: Problems) -> Source | None:
     connector = str(entry.get("connector", preset.name))
     if not _CONNECTOR.fullmatch(connector):
         problems.add(f"{place}.connector", "must be lower case letters, digits, '-', '_' and '.'")
-    return Source(connector, dataclasses.replace(preset, streams=_changed(preset, entry, place, problems)), zone)
+    changed = dataclasses.replace(preset, streams=_changed(preset, entry, place, problems))
+    return Source(connector, changed, zone, entry.get("extractor"))
 
 
 def _changed(preset: Preset, entry: dict[str, Any], place: str, problems: Problems) -> tuple[StreamRule, ...]:
@@ -124,6 +130,7 @@ def _apply(
     fields = _overridden(fields, rule, change.get("field_overrides", {}), place, problems, partly=partly)
     extra = parse.fragments(change.get("fragments", []), f"{place}.fragments", problems)
     named = {fragment.type for fragment in extra}
+    expected = parse.source_types(change.get("source_types", {}), f"{place}.source_types", problems)
     return dataclasses.replace(
         rule,
         match=tuple(_list(change["match"])) if "match" in change else rule.match,
@@ -131,6 +138,7 @@ def _apply(
         filters=rule.filters + parse.conditions(change.get("filter", []), f"{place}.filter", problems),
         fragments=extra + tuple(fragment for fragment in rule.fragments if fragment.type not in named),
         refund=parse.refund(change["refund"], f"{place}.refund", problems) if "refund" in change else rule.refund,
+        source_types=tuple((dict(rule.source_types) | dict(expected)).items()),
     )
 
 
@@ -162,7 +170,7 @@ def _overridden(
             continue
         taken[target] = str(source_field)
         before = result.get(target, FieldRule())
-        path = FieldPath(tuple(str(source_field).split(".")))
+        path = FieldPath.of(str(source_field))
         default = before.default if before.constant is None else before.constant
         result[target] = dataclasses.replace(
             before, candidates=(path, *before.candidates), constant=None, default=default

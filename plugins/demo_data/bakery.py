@@ -17,10 +17,10 @@ import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipe import messages
+from pipe.files import keep
 from plugins.demo_data import cdnow, contacts, counter, online
 from plugins.demo_data.deal import deal
 from plugins.demo_data.dice import Dice
-from plugins.files import keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from plugins.files import keep
+from pipe.files import keep
 
 if TYPE_CHECKING:
     from pathlib import Path

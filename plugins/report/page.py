@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from plugins.files import keep
+from pipe.files import keep
 from plugins.report import revenue, text
 from plugins.report.figures import MONTHS, TOP, Figures, read
 from plugins.report.heat import heat_map

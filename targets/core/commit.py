@@ -101,7 +101,7 @@ class Committer:
         stage = self._rejects.stage
         for stream in sorted(self._fetched):
             metrics.counter("record_count", self._written[stream], stage=stage, stream=stream)
-            metrics.counter("reject_count", self._rejects.counts[stream], stage=stage, stream=stream)
+        self._rejects.report(sorted(self._fetched))
         logging.getLogger(stage).info(
             "%d records of %d streams written in %d commits, %.1f s; %d rejected",
             self._written.total(),

@@ -18,6 +18,8 @@ from servers.bigquery import PROJECT, Emulator
 
 from pipe.outbox import LOCK
 from plugins.demo_data import bakery, cdnow
+from plugins.warehouse import BigQueryWarehouse, DuckDBWarehouse
+from transforms.models.queries import Parameters
 
 ROOT = Path(__file__).parents[2]
 MELTANO = Path(sys.executable).with_name("meltano")
@@ -67,8 +69,12 @@ def test_the_bakery_is_the_same_in_bigquery_and_in_duckdb(emulator: Emulator, tm
     bakery.prepare(tmp_path / ".growthnav/demo/bakery")
 
     meltano_run(tmp_path, "bakery")
-    meltano_run(tmp_path, "bakery-bq", BAKERY_BQ_PROJECT=PROJECT, BIGQUERY_EMULATOR_HOST=emulator.url)
+    place = {"BAKERY_BQ_PROJECT": PROJECT, "BIGQUERY_EMULATOR_HOST": emulator.url}
+    meltano_run(tmp_path, "bakery-bq", **place)
 
+    here = DuckDBWarehouse(tmp_path / "out/bakery.duckdb", "growthnav_bakery")
+    there = BigQueryWarehouse({"project": PROJECT, "dataset": "growthnav_bakery_bq", "api_endpoint": emulator.url})
+    assert here.make_models(Parameters()) == there.make_models(Parameters())
     with duckdb.connect(str(tmp_path / "out/bakery.duckdb"), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
 
@@ -85,4 +91,6 @@ def test_the_bakery_is_the_same_in_bigquery_and_in_duckdb(emulator: Emulator, tm
         found, expected = people(remote), people(local)
         assert len(found) == len(expected) > 10_000
         assert found == expected
+        revenue = "SELECT count(*), sum(revenue) FROM {}.rfm_people WHERE frequency > 0"
+        assert remote(revenue) == local(revenue)
     assert [path.name for path in (tmp_path / ".growthnav/bakery-bq/batches").iterdir()] == [LOCK]

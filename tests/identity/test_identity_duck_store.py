@@ -187,6 +187,7 @@ def test_no_secret_and_no_value_in_the_error_of_a_store_that_breaks(tmp_path: Pa
     assert all(word not in log for word in (key, hasher.secret("person"), hasher.secret("email"), "secret.person"))
 
 
+@pytest.mark.quality  # more systems than 16 bits count: minutes on a busy machine
 def test_many_source_systems(tmp_path: Path) -> None:
     rows = [conversion(n, ("customer_id", f"s{n}/7{n}")) for n in range(66_000)]
     assert len(records(run(conversions(*rows), config(tmp_path)), "conversions")) == 66_000

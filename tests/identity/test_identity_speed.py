@@ -12,7 +12,7 @@ import pytest
 from bench import identity_records
 
 RECORDS, SAMPLE = 1_000_000, 100_000
-MEGABYTES = 400
+MEGABYTES = 300
 DEAREST = 3.1
 """Times the CPU that only parsing and writing the lines with the standard library takes, in the same minute."""
 START = """

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from pipe.errors import ConfigurationError
 from pipe.streams import CANONICAL
-from transforms.models.runner import MODELS, render
+from transforms.models.queries import MODELS, render
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

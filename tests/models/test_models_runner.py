@@ -11,7 +11,8 @@ import pytest
 
 from pipe.errors import ConfigurationError, DataError, RetriableError
 from tests.warehouses import make, merge, purchase
-from transforms.models.runner import MODELS, Parameters, run
+from transforms.models.queries import MODELS, Parameters
+from transforms.models.runner import run
 
 if TYPE_CHECKING:
     from pathlib import Path

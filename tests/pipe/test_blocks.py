@@ -22,7 +22,7 @@ class Counter(PipeMapper):
     """Sends one record a block of `words`: what was in it."""
 
     name = "counter"
-    config_jsonschema: dict[str, Any] = {  # noqa: RUF012
+    config_jsonschema: dict[str, Any] = {
         "properties": {name: {"type": ["string", "integer"]} for name in ("emit", "batch_rows", "batch_directory")}
     }
     flush_bytes = 500

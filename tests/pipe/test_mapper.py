@@ -26,7 +26,7 @@ class Shouter(PipeMapper):
     """Upper-cases `name` in stream `words`; refuses a record whose name is `bad`."""
 
     name = "shouter"
-    config_jsonschema: dict[str, Any] = {  # noqa: RUF012
+    config_jsonschema: dict[str, Any] = {
         "properties": {name: {"type": ["string", "integer"]} for name in ("emit", "batch_rows", "batch_directory")}
     }
 

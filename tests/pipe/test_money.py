@@ -51,6 +51,14 @@ def test_minor_units_follow_the_currency(currency: str, expected: str) -> None:
     assert amount_parser("minor")("1050", currency) == expected
 
 
+@pytest.mark.parametrize(
+    ("currency", "expected"),
+    [("USD", "10.50"), ("jpy", "1050"), ("KWD", "1.050"), ("MGA", "1050"), ("ISK", "10.50"), ("ugx", "10.50")],
+)
+def test_minor_units_as_stripe_counts_them(currency: str, expected: str) -> None:
+    assert amount_parser("minor_stripe")(1050, currency) == expected
+
+
 @pytest.mark.parametrize("value", ["abc", "12,34", "1.2.3", True, [1], {"amount": 1}, "1,23,456"])
 def test_no_amount_is_refused_without_being_quoted(value: object) -> None:
     with pytest.raises(SkippableError) as caught:

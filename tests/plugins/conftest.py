@@ -41,6 +41,7 @@ plugins:
     - {name: rows, kind: integer}
     - {name: exit, kind: integer}
     - {name: skipped, kind: integer}
+    - {name: calls_then_wait, kind: integer}
     - {name: say}
     - {name: crash, kind: boolean}
     - {name: kill, kind: boolean}

@@ -70,6 +70,8 @@ def tap(config: dict) -> None:
     start = state.get("replication_key_value", 0)
     # What a second tenant's catalog or state would betray: the tap says what it was given.
     log("info", f"starts at {start} as {config['tenant']} with state of {state.get('tenant', 'nobody')}")
+    if "max_api_calls" in config:
+        log("info", f"with {config['max_api_calls']} calls")
     if config.get("peek"):
         seen = sorted(name for name in os.environ if name.startswith(("ACME", "GLOBEX", "COMMON")))
         log("info", f"sees {', '.join(seen)}")
@@ -88,14 +90,23 @@ def tap(config: dict) -> None:
             while not Path(config["hang"]).exists():
                 time.sleep(0.02)
     count("record_count", rows, stream="rows")
-    count("http_request_count", 3, endpoint="/rows")
+    spend(config)
     if config.get("skipped"):
         count("skipped_stream_count", config["skipped"])
     leave(config)
 
 
+def spend(config: dict) -> None:
+    """Tells of three calls; with `calls_then_wait` of so many, and waits to be stopped for them."""
+    if "calls_then_wait" in config:
+        time.sleep(1)  # for the bookmark to be saved
+    count("http_request_count", config.get("calls_then_wait", 3), endpoint="/rows")
+    while "calls_then_wait" in config:
+        time.sleep(0.02)
+
+
 def mapper(config: dict) -> None:
-    """Passes everything; counts like map-conversions; with `die_at` ends at that line."""
+    """Passes everything; counts like map-conversions; with `die_at` ends at that line, else at the end."""
     fetched = 0
     for number, line in enumerate(sys.stdin, 1):
         if number == config.get("die_at"):
@@ -109,10 +120,12 @@ def mapper(config: dict) -> None:
         ("reject_count", rejected),
     ):
         count(metric, value, stage=NAME, stream="rows")
+    count("reject_rule_count", rejected, stage=NAME, stream="rows", rule="bad_time")
     # Every record goes into conversions, and those that are not filtered out into profiles as well.
     count("mapped_count", fetched - rejected, stage=NAME, stream="rows", into="conversions")
     count("mapped_count", fetched - rejected - filtered, stage=NAME, stream="rows", into="customer_profiles")
     count("filtered_count", filtered, stage=NAME, stream="rows", into="customer_profiles")
+    leave(config)
 
 
 def target(config: dict) -> None:

@@ -14,11 +14,12 @@ from plugins.cli import COMMANDS, growthnav
 
 def test_help_lists_every_command_with_its_own_first_sentence() -> None:
     context = click.Context(growthnav)
+    shown = " ".join(growthnav.get_help(context).split())
     for name, (_, text) in COMMANDS.items():
         command = growthnav.get_command(context, name)
         assert command is not None
         assert command.get_short_help_str(limit=200) == text
-        assert f"{name:<8} {text}" in growthnav.get_help(context)
+        assert f"{name} {text}" in shown
 
 
 def test_help_comes_at_once(project: Project) -> None:

@@ -42,7 +42,7 @@ def gone(processes: list[int]) -> bool:
 
 def test_a_second_run_is_refused_and_sigterm_ends_the_first(project: Project) -> None:
     release = hanging(project, "acme")
-    first = project.start("run", "acme", "--json", ACME_KEY=CANARY)
+    first = project.start("run", "acme", "--json", "--retries", "0", ACME_KEY=CANARY)
     wait_for(lambda: reached(release))
     below = whole_family(first.pid)
     assert not [process for process in below if CANARY in command_line(process)]
@@ -74,7 +74,7 @@ def test_a_second_run_is_refused_and_sigterm_ends_the_first(project: Project) ->
 
 def test_after_kill_9_of_meltano_the_next_run_starts_at_once(project: Project) -> None:
     release = hanging(project, "acme")
-    first = project.start("run", "acme", "--json", ACME_KEY=CANARY)
+    first = project.start("run", "acme", "--json", "--retries", "0", ACME_KEY=CANARY)
     wait_for(lambda: reached(release))
     below = whole_family(first.pid)
     kill(below[0])
@@ -93,7 +93,7 @@ def test_after_kill_9_of_meltano_the_next_run_starts_at_once(project: Project) -
 @pytest.mark.chaos
 def test_a_second_ctrl_c_ends_what_does_not_listen(project: Project) -> None:
     release = hanging(project, "acme", stubborn=True)
-    first = project.start("run", "acme", "--json", ACME_KEY=CANARY)
+    first = project.start("run", "acme", "--json", "--retries", "0", ACME_KEY=CANARY)
     wait_for(lambda: reached(release))
     below = whole_family(first.pid)
     kill(first.pid, signal.SIGINT)

@@ -17,6 +17,9 @@ CASES: dict[str, dict[str, Any]] = {
     "tap_says": {"tap": {"exit": 75, "say": "retriable error: stream 'rows': busy (429). Run again later"}},
     "tap_crash": {"tap": {"crash": True, "api_key": "${CRASH_KEY}"}},
     "mapper_dies": {"mapper": {"die_at": 4, "exit": 65, "say": "data error: stream 'rows': too many rejects. Mend it"}},
+    "mapper_leaves_out": {
+        "mapper": {"exit": 1, "say": "skippable error: stream 'rows': stopped, its source has changed"}
+    },
     "mapper_dies_early": {
         "tap": {"hang": "never"},
         "mapper": {"die_at": 2, "exit": 65, "say": "data error: input line 2 is not a Singer message"},
@@ -40,7 +43,7 @@ def outcomes(shared: Project) -> dict[str, Ended]:
     for name, settings in CASES.items():
         shared.add(name, **settings)
     variables = {"FINE_KEY": CANARY, "CRASH_KEY": CANARY}
-    return in_parallel(lambda name: shared.call("run", name, "--json", **variables), list(CASES))
+    return in_parallel(lambda name: shared.call("run", name, "--json", "--retries", "0", **variables), list(CASES))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,7 @@ def outcomes(shared: Project) -> dict[str, Ended]:
         ("tap_says", 2, "retriable", "tap-stub"),
         ("tap_crash", 2, "unknown", "tap-stub"),
         ("mapper_dies", 2, "data", "map-stub"),
+        ("mapper_leaves_out", 1, "skippable", "map-stub"),
         ("mapper_dies_early", 2, "data", "map-stub"),
         ("target_dies", 2, "configuration", "target-stub"),
     ],
@@ -82,7 +86,7 @@ def test_exit_code_and_class(
 )
 def test_a_plugin_that_ends_without_a_word(project: Project, case: str, error_class: str, plugin: str | None) -> None:
     project.add(case, **SILENT[case])
-    ended = project.call("run", case, "--json")
+    ended = project.call("run", case, "--json", "--retries", "0")
     assert ended.code == 2
     assert (ended.result["error_class"], ended.result["failed_plugin"]) == (error_class, plugin)
 
@@ -126,6 +130,7 @@ def test_counts_add_up(outcomes: dict[str, Ended]) -> None:
     parts = [result["records_normalized"], result["records_filtered"], result["records_rejected"]]
     assert parts == [4, 0, 1]  # what is filtered out of one canonical stream is still in the other
     assert result["records_fetched"] == sum(parts)
+    assert result["rejects"] == {"bad_time": 1}
     assert result["error"] == "1 record was rejected: see the table rejects and the log"
 
 

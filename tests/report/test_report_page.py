@@ -17,6 +17,7 @@ from plugins.report.revenue import ticks
 from plugins.report.text import count, day, money, percent, short_money
 from tests.warehouses import make, merge, purchase
 from transforms.models import runner
+from transforms.models.queries import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -206,7 +207,7 @@ def test_figures_end_where_the_models_observation_ends(tmp_path: Path) -> None:
     from datetime import date
 
     write(tmp_path)
-    runner.run(tmp_path / "shop.duckdb", SCHEMA, runner.Parameters(observation_end=date(2024, 2, 29)))
+    runner.run(tmp_path / "shop.duckdb", SCHEMA, Parameters(observation_end=date(2024, 2, 29)))
     write_page(tmp_path / "shop.duckdb", SCHEMA, "shop", tmp_path / "cut.html", {})
     page = Page(tmp_path / "cut.html")
     assert (page.by_id("tile-purchases"), page.by_id("tile-revenue")) == ("1", "$1,000.50")

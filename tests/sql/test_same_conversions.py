@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.cloud.bigquery import LoadJobConfig, SchemaField
 from servers import mysql, postgres
+from servers.bigquery import PROJECT, Emulator
 from servers.snowflake import Server
 from support import run
 
@@ -45,7 +48,7 @@ def conversions(tap: str, config: dict[str, Any], home: Path) -> dict[str, dict[
     settings = {"tenant": "acme", "sources": [{"preset": "cdnow", "connector": "cdnow"}]}
     mapped = run("map-conversions", settings, read.lines, home)
     assert mapped.code == 0, mapped.log
-    rows = mapped.records("conversions")
+    rows = [{**row, "value": Decimal(row["value"])} for row in mapped.records("conversions")]  # 11.770000000 is 11.77
     found = {row["conversion_id"]: row for row in rows}
     assert len(found) == len(rows) == cdnow.PURCHASES
     return found
@@ -86,3 +89,20 @@ def test_snowflake(snowflake_server: Server, tmp_path: Path, expected: dict[str,
     config = {**snowflake_server.login, "database": "CDNOW", "tables": ["none"]}
     found = conversions("tap-snowflake", {**config, "queries": query("CDNOW.SALES.PURCHASES", '"')}, tmp_path)
     assert found == expected
+
+
+def test_bigquery(bigquery_server: Emulator, tmp_path: Path, expected: dict[str, dict[str, Any]]) -> None:
+    kinds = ("STRING", "INTEGER", "STRING", "STRING", "INTEGER", "NUMERIC")
+    fields = [SchemaField(name, kind) for name, kind in zip(COLUMNS, kinds, strict=True)]
+    rows = [
+        (cdnow.FILE_NAME, row, each.customer, f"{each.day:%Y%m%d}", each.quantity, str(each.value))
+        for row, each in enumerate(cdnow.purchases(), 1)
+    ]
+    with bigquery_server.client() as client:
+        client.create_dataset("cdnow")
+        load = LoadJobConfig(schema=fields)
+        records = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        client.load_table_from_json(records, f"{PROJECT}.cdnow.purchases", job_config=load).result(timeout=120)
+    place = {"project": PROJECT, "api_endpoint": bigquery_server.url, "storage_endpoint": bigquery_server.grpc}
+    config = {**place, "tables": ["none"], "queries": query("cdnow.purchases", "`")}
+    assert conversions("tap-bigquery", config, tmp_path) == expected

@@ -25,6 +25,7 @@ streams:
       tip: {from: [tip, tax], default: "0"}
       currency: {from: currency, default: USD}
       quantity: {sum: items.*.quantity}
+      shipping_amount: {product: [total, tax]}
       product_name: items.0.name
       user_id: {join: [brand, account], separator: " - "}
       is_deleted: {from: voided, values: {gone: true}}

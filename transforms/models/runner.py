@@ -1,69 +1,22 @@
-"""Runs the SQL models on a tenant's warehouse, or writes them in another dialect.
-
-A model is a `.sql` file of this folder: one query in DuckDB's dialect, over canonical streams and earlier models by
-their bare names. Values reach it as bound parameters (`$name`), names are put in through the parsed query: no SQL is
-pasted together from text. A column or table that the target has not made yet (`_sdc_deleted_at` before the first
-deletion, `identity_merges` before the first merge) reads as null or as empty.
-"""
+"""Runs the SQL models on a tenant's DuckDB file."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
-import sqlglot
 from sqlglot import exp
 
-from pipe.errors import ConfigurationError, DataError, RetriableError
-from pipe.streams import CANONICAL, Kind, Stream
+from pipe.errors import ConfigurationError, RetriableError
+from transforms.models import queries
+from transforms.models.queries import MADE_BY_US, MODELS, Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
     from pathlib import Path
 
-MODELS = ("person_current", "person_sources", "rfm_purchases", "rfm_users", "rfm_people")
-"""Tables, in the order in which they build on one another."""
-
-INLINE = ("rfm_customers", "record_person")
-"""Queries that become part of the models which name them, and no table of their own."""
-
-REQUIRED = ("conversions",)
-"""Streams without which nothing can be computed; the others may have sent nothing yet."""
-
-_MADE_BY_US = "growthnav model"  # comment on our tables: a table without it is somebody else's and stays
-_DELETED = "_sdc_deleted_at"
 _WAREHOUSE = "warehouse"
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What a run of the models may vary."""
-
-    observation_end: date | None = None
-    """Last day that counts; by default the day of the last purchase."""
-    include_first_transaction: bool = False
-    """Whether a customer's first day counts in frequency and monetary value, too."""
-
-
-def render(model: str, dialect: str = "bigquery", schema: str | None = None) -> str:
-    """The model's query in another dialect, as text.
-
-    Args:
-        model: one of `MODELS`.
-        dialect: a dialect name of sqlglot; parameters become `@name` for BigQuery.
-        schema: dataset that the tables are in; bare names by default.
-
-    Raises:
-        ConfigurationError: there is no such model.
-    """
-    query = _query(model)
-    if schema:
-        _replace_tables(query, {name: exp.table_(name, db=schema, quoted=True) for name in (*CANONICAL, *MODELS)})
-    return query.sql(dialect=dialect, pretty=True) + "\n"
 
 
 def run(database: Path, schema: str, parameters: Parameters | None = None) -> dict[str, int]:
@@ -124,25 +77,22 @@ def build(
     """
     target_catalog, target_schema = into or (catalog, schema)
     present = _columns(connection, catalog, schema)
-    _check_streams(present, schema)
-    sources: dict[str, Any] = {
-        name: _staged(stream, present.get(name), catalog, schema) for name, stream in CANONICAL.items()
-    }
-    tables = {name: exp.table_(name, db=target_schema, catalog=target_catalog, quoted=True) for name in MODELS}
-    taken = _foreign_tables(connection, target_catalog, target_schema)
-    if taken:
-        raise ConfigurationError(
-            f"table {', '.join(taken)} in schema '{target_schema}' was not made by a model and would be replaced",
-            remedy="Rename the source stream in the tenant's tap, or move the table",
-        )
+    queries.check_streams(present, schema)
+    queries.refuse_foreign(_foreign_tables(connection, target_catalog, target_schema), target_schema)
+
+    def source(name: str) -> exp.Table:
+        return exp.table_(name, db=schema, catalog=catalog, quoted=True)
+
+    def table(name: str) -> exp.Table:
+        return exp.table_(name, db=target_schema, catalog=target_catalog, quoted=True)
+
     rows = {}
     connection.begin()
     try:
         for model in MODELS:
-            query = exp.expand(_query(model), sources, dialect="duckdb")
-            _replace_tables(query, tables)
-            rows[model] = _make(connection, tables[model], query, parameters)
-        _check_currency(connection, tables["rfm_purchases"])
+            rows[model] = _make(connection, table(model), queries.bound(model, present, source, table), parameters)
+        found = connection.execute(queries.currencies(table("rfm_purchases")).sql("duckdb")).fetchall()
+        queries.check_currencies(code for (code,) in found)
         connection.commit()
     except BaseException:
         connection.rollback()
@@ -150,43 +100,11 @@ def build(
     return rows
 
 
-def _query(model: str) -> exp.Expr:
-    if model not in MODELS:
-        raise ConfigurationError(f"there is no model '{model}'", remedy=f"There are {', '.join(MODELS)}")
-    return exp.expand(_parse(model), {name: _parse(name) for name in INLINE}, dialect="duckdb")
-
-
-def _parse(name: str) -> Any:
-    text = files("transforms.models").joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    return sqlglot.parse_one(text, read="duckdb")
-
-
-def _replace_tables(query: exp.Expr, tables: dict[str, exp.Table]) -> None:
-    """Put the full names in place of the bare ones, which stay as aliases."""
-    for table in list(query.find_all(exp.Table)):
-        if not table.db and table.name in tables:
-            table.replace(exp.alias_(tables[table.name].copy(), table.alias_or_name, table=True))
-
-
-def _staged(stream: Stream, present: set[str] | None, catalog: str, schema: str) -> exp.Select:
-    """The stream's table with every column it can have, null where the target has not made it yet."""
-    types = {**stream.duckdb_columns(), _DELETED: Kind.TIMESTAMP.value.duckdb}
-    columns = [
-        exp.column(name, quoted=True)
-        if name in (present or ())
-        else exp.cast(exp.null(), kind, dialect="duckdb").as_(name)
-        for name, kind in types.items()
-    ]
-    if present is None:
-        return exp.select(*columns).where(exp.false())
-    return exp.select(*columns).from_(exp.table_(stream.name, db=schema, catalog=catalog, quoted=True))
-
-
 def _make(connection: duckdb.DuckDBPyConnection, table: exp.Table, query: exp.Expr, parameters: Parameters) -> int:
     name = table.sql("duckdb")
-    values = {place.name: getattr(parameters, place.name) for place in query.find_all(exp.Placeholder)}
-    made = connection.execute(f"CREATE OR REPLACE TABLE {name} AS {query.sql('duckdb')}", values).fetchone()
-    connection.execute(f"COMMENT ON TABLE {name} IS '{_MADE_BY_US}'")
+    filled = queries.filled(query, parameters).sql("duckdb")
+    made = connection.execute(f"CREATE OR REPLACE TABLE {name} AS {filled}").fetchone()
+    connection.execute(f"COMMENT ON TABLE {name} IS '{MADE_BY_US}'")
     return int(made[0]) if made else 0
 
 
@@ -201,38 +119,10 @@ def _columns(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) -
     return columns
 
 
-def _check_streams(present: dict[str, set[str]], schema: str) -> None:
-    missing = [name for name in REQUIRED if name not in present]
-    if missing:
-        raise ConfigurationError(
-            f"schema '{schema}' has no table {', '.join(missing)}",
-            remedy="Run the tenant once, or check its name",
-        )
-
-
 def _foreign_tables(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> list[str]:
     rows = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2"
         " AND list_contains($3, table_name) AND comment IS DISTINCT FROM $4 ORDER BY table_name",
-        [catalog, schema, list(MODELS), _MADE_BY_US],
+        [catalog, schema, list(MODELS), MADE_BY_US],
     ).fetchall()
     return [name for (name,) in rows]
-
-
-def _check_currency(connection: duckdb.DuckDBPyConnection, purchases: exp.Table) -> None:
-    """Values of different currencies cannot be added up."""
-    rows = connection.execute(
-        exp.select("currency")
-        .distinct()
-        .from_(purchases)
-        .where("currency IS NOT NULL")
-        .order_by("currency")
-        .sql("duckdb")
-    ).fetchall()
-    if len(rows) > 1:
-        raise DataError(
-            f"purchases are in several currencies ({', '.join(code for (code,) in rows)}) and cannot be added up",
-            stream="conversions",
-            field="currency",
-            remedy="Convert them to one currency in the preset, or give each currency a tenant of its own",
-        )

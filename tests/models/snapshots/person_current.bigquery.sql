@@ -1,6 +1,6 @@
 /* Every retired person id and the person it is today, through any number of merges. */
-/* A merge always leads to an older person, so there are no circles; the bound of 500 steps, which is also BigQuery's, */
-/* only keeps a damaged table from running forever. */
+/* A retired id never lives again and a merge leads to one that lives, so there are no circles; the bound of 500 steps, */
+/* which is also BigQuery's, only keeps a damaged table from running forever. */
 WITH RECURSIVE merges AS (
   SELECT DISTINCT
     from_id,

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-def keep(path: Path, content: bytes) -> bool:
+def keep(path: Path, content: bytes, mode: int = 0o644) -> bool:
     """Make `path` hold `content`; returns whether it had to be written.
 
     A file that is right already keeps its modification time, so an incremental tap sees no change. A new one appears
@@ -23,7 +23,7 @@ def keep(path: Path, content: bytes) -> bool:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The MCP server: the operator's work, for an agent, within bounds."""

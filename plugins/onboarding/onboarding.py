@@ -1,0 +1,249 @@
+"""An onboarding from its first to its last status, or back to where it began."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipe import times
+from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError
+from plugins import lock, plugin_call, runner
+from plugins.onboarding import steps
+from plugins.project import open_project
+from plugins.registry import Customer, Onboarding, open_registry
+from plugins.secrets import open_vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plugins.onboarding.definition import DataSource, Definition
+    from plugins.onboarding.steps import Step, Undo
+    from plugins.processes import Stopper
+    from plugins.progress import Reporter
+    from plugins.project import Project
+    from plugins.result import RunResult
+
+STATUSES = (
+    "PENDING",
+    "VALIDATING",
+    steps.PROVISIONING,
+    steps.REGISTERING,
+    steps.CONFIGURING,
+    "COMPLETED",
+)
+"""In this order (F006); one that fails ends with ROLLED_BACK, or FAILED where something could not be taken back."""
+ROLLED_BACK, FAILED = "ROLLED_BACK", "FAILED"
+
+
+class Watcher(Protocol):
+    """Is told how an onboarding goes."""
+
+    def status(self, status: str) -> None:
+        """It has come to a status."""
+
+    def tested(self, source: DataSource) -> None:
+        """A data source answers."""
+
+    def done(self, step: Step) -> None:
+        """A change is made."""
+
+    def undone(self, step: Step) -> None:
+        """A change is taken back."""
+
+
+@dataclass
+class Outcome:
+    """What came of it."""
+
+    customer_id: str
+    changes: list[Step] = field(default_factory=list)
+    run: RunResult | None = None
+    """The first sync."""
+    quality: dict[str, Any] | None = None
+
+
+class Onboarder:
+    """Onboards one tenant."""
+
+    def __init__(self, project: Project, definition: Definition, watcher: Watcher) -> None:
+        """Look at what is there.
+
+        Raises:
+            ConfigurationError: the tenant's name is taken by a file that was not made by an onboarding.
+        """
+        self.world = steps.World(project, open_registry(project), open_vault(project))
+        self.definition, self.watcher = definition, watcher
+        self._check_name()
+
+    def is_known(self) -> bool:
+        """Whether the tenant is there already, and not as the rest of an onboarding that failed."""
+        customer = self.world.registry.customer(self.definition.customer_id)
+        return customer is not None and customer.is_active
+
+    def plan(self) -> list[Step]:
+        """What would be changed."""
+        return steps.plan(self.world, self.definition)
+
+    def run(self, changes: list[Step], reporter: Reporter, stopper: Stopper, *, initial_sync: bool) -> Outcome:
+        """Make the changes, all or none.
+
+        Raises:
+            PipeError: it failed; everything it made is taken back.
+        """
+        outcome = Outcome(self.definition.customer_id, changes)
+        with self._alone(), self._reported() as entry:
+            entry("VALIDATING")
+            self._test()
+            with self._all_or_none() as undo:
+                for status in STATUSES[2:5]:
+                    entry(status)
+                    for step in (step for step in changes if step.status == status):
+                        undo.append((step, step.make()))
+                        self.watcher.done(step)
+                project = open_project(self.world.project.root)  # refuses mistakes in the file just written
+                if initial_sync and self.definition.data_sources:
+                    self._sync(project, outcome, reporter, stopper, undo)
+            entry("COMPLETED")
+        return outcome
+
+    def _check_name(self) -> None:
+        name = self.definition.customer_id
+        tenant = self.world.project.tenants.get(name)
+        if tenant and "growthnav" not in (tenant.environment.get("annotations") or {}):
+            where = tenant.document.path.relative_to(self.world.project.root)
+            raise ConfigurationError(
+                f"tenant '{name}' is in {where}, which was written by hand",
+                field="customer_id",
+                remedy="Choose another customer_id, or move that file away",
+            )
+
+    def _test(self) -> None:
+        """Connect to every data source before anything is kept.
+
+        Raises:
+            PipeError: one of them cannot be read, by its own class.
+        """
+        for source in self.definition.data_sources:
+            plugin = self.world.project.plugins[source.extractor]
+            own = {**source.connection_params, **source.credentials}
+            config = plugin_call.settings(self.world.project, plugin, source.customer_id, own)
+            config.pop("batch_config", None)  # it would write files
+            try:
+                plugin_call.call(self.world.project, plugin, config, "--test")
+            except PipeError as error:
+                raise type(error)(f"connector '{source.connector_id}': {error}") from None
+            self.watcher.tested(source)
+
+    def _sync(
+        self,
+        project: Project,
+        outcome: Outcome,
+        reporter: Reporter,
+        stopper: Stopper,
+        undo: list[tuple[Step, Undo]],
+    ) -> None:
+        """Read every data source in full, and look at what came.
+
+        Raises:
+            DataError: nothing came, though there are data sources.
+            PipeError: a run failed, by its class.
+        """
+        from plugins.onboarding import quality
+        from plugins.onboarding.leaving import forget_files
+
+        name = self.definition.customer_id
+        if not self.is_synced(project):
+            step = steps.Step(steps.CONFIGURING, steps.CREATE, "state", name, lambda: lambda: None)
+            undo.append((step, lambda: (forget_files(project, name), self.world.registry.remove_runs(name))))
+        result = runner.run(project, runner.Request(name, full_refresh=True), reporter, stopper)
+        outcome.run = result
+        if result.exit_code == EXIT_FAILED:
+            kind = plugin_call.ERRORS.get(str(result.error_class), InternalError)
+            raise kind(f"the first sync failed: {result.error}")
+        outcome.quality = quality.report(project, name)
+        if not any(outcome.quality["rows"].values()):
+            raise DataError("the first sync brought no rows", remedy="Check streams and presets of the data sources")
+
+    def is_synced(self, project: Project) -> bool:
+        """Whether files of the tenant's runs are there already."""
+        return (project.root / ".growthnav" / self.definition.customer_id).exists()
+
+    @contextmanager
+    def _all_or_none(self) -> Iterator[list[tuple[Step, Undo]]]:
+        done: list[tuple[Step, Undo]] = []
+        try:
+            yield done
+        except BaseException as error:
+            left = [str(step) for step, undo in reversed(done) if not self._take_back(step, undo)]
+            self._leave_reason(error)
+            if left:
+                raise InternalError(
+                    f"{error}; and these could not be taken back: {', '.join(left)}",
+                    remedy=f"Run: growthnav offboard {self.definition.customer_id} --purge",
+                ) from error
+            raise
+
+    def _take_back(self, step: Step, undo: Undo) -> bool:
+        try:
+            undo()
+        except Exception:  # noqa: BLE001  the others must be taken back whatever happened to this one
+            return False
+        self.watcher.undone(step)
+        return True
+
+    def _leave_reason(self, error: BaseException) -> None:
+        """An inactive row for a tenant that was not there before."""
+        name = self.definition.customer_id
+        before = self.world.registry.customer(name)
+        if before is None or not before.is_active:
+            row = before or Customer(name, self.definition.customer_name, self.definition.industry)
+            reason = _sentence(error)
+            row = dataclasses.replace(row, is_active=False, error_message=reason, updated_at=None)
+            self.world.registry.put_customer(row)
+
+    @contextmanager
+    def _reported(self) -> Iterator[Any]:
+        """Tell each status to the watcher; the registry keeps how it ended, once something was made."""
+        row = Onboarding(str(uuid.uuid4()), self.definition.customer_id, STATUSES[0], started_at=times.now_text())
+
+        def enter(status: str, error: BaseException | None = None) -> None:
+            nonlocal row
+            row = dataclasses.replace(
+                row,
+                status=status,
+                error=_sentence(error) if error else None,
+                error_class=getattr(error, "kind", type(error).__name__) if error else None,
+                updated_at=times.now_text(),
+            )
+            if status in STATUSES[2:] or error:
+                self.world.registry.put_onboarding(row)
+            self.watcher.status(status)
+
+        enter(STATUSES[0])
+        try:
+            yield enter
+        except BaseException as error:
+            if row.status in STATUSES[2:]:
+                enter(FAILED if isinstance(error, InternalError) else ROLLED_BACK, error)
+            raise
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One onboarding of a tenant at a time."""
+        path = self.world.project.root / ".growthnav" / "onboarding" / f"{self.definition.customer_id}.lock"
+        with lock.hold(path, self.definition.customer_id, ["onboarding"], time.monotonic(), lambda _: True):
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
+
+def _sentence(error: BaseException) -> str:
+    """Why, without values: errors of others may quote them."""
+    if isinstance(error, PipeError):
+        return str(error)
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"unexpected {type(error).__name__}"

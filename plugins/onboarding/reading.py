@@ -1,0 +1,338 @@
+"""Reads a definition and tells every mistake in it at once, each by the name of its field and never by its value."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from croniter import croniter
+
+from pipe.errors import ConfigurationError
+from plugins.onboarding.catalogue import INDUSTRIES, types
+from plugins.onboarding.definition import MODES, SCHEDULES, DataSource, Definition
+from plugins.project import TENANT_NAME, suggestion
+from plugins.secrets.vault import variable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from plugins.onboarding.catalogue import ConnectorType
+    from plugins.project import Plugin, Project
+
+TENANT_KEYS = (
+    "customer_id",
+    "customer_name",
+    "industry",
+    "gcp_project_id",
+    "location",
+    "google_ads_customer_ids",
+    "meta_ad_account_ids",
+    "tags",
+    "region",
+    "personal_data",
+    "run",
+    "credentials",
+    "data_sources",
+)
+SOURCE_KEYS = (
+    "connector_type",
+    "name",
+    "extractor",
+    "credentials",
+    "connection_params",
+    "field_overrides",
+    "sync_schedule",
+    "sync_mode",
+    "preset",
+    "mapping",
+)
+NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
+"""Parts of ids: single separators only, so that ids put together stay distinct."""
+PATTERNS = {
+    "google_ads_customer_ids": (re.compile(r"\d{3}-\d{3}-\d{4}"), "like 123-456-7890"),
+    "meta_ad_account_ids": (re.compile(r"act_\d+"), "like act_1234567890"),
+    "tags": (re.compile(r"\S(?:.*\S)?"), "a text"),
+}
+GCP_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+REGION = re.compile(r"[A-Z]{2}")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_FILE = {"file"}
+
+
+def read_file(project: Project, path: Path) -> Definition:
+    """The definition in a YAML file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or has mistakes; all of them.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path.name} cannot be read ({type(error).__name__})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ConfigurationError(f"{path.name}{f':{mark.line + 1}' if mark else ''}: not YAML") from None
+    return read(project, content, path.name)
+
+
+def read(project: Project, content: Any, source: str) -> Definition:
+    """The definition in a mapping.
+
+    Raises:
+        ConfigurationError: it has mistakes; all of them.
+    """
+    return _Reader(project, source).definition(content)
+
+
+class _Reader:
+    """Collects mistakes while it reads."""
+
+    def __init__(self, project: Project, source: str) -> None:
+        self.project, self.source = project, source
+        self.found: list[str] = []
+        self.notes: list[str] = []
+
+    def definition(self, content: Any) -> Definition:
+        if not isinstance(content, dict):
+            self.bad("", "must be a mapping with customer_id, customer_name and data_sources")
+            content = {}
+        self.unknown("", content, TENANT_KEYS)
+        customer_id = self.customer_id(content.get("customer_id"))
+        shared = self.mapping(content, "credentials")
+        entries = content.get("data_sources") or []
+        if not isinstance(entries, list):
+            self.bad("data_sources", "must be a list")
+            entries = []
+        sources = [self.data_source(customer_id, entry, index, shared) for index, entry in enumerate(entries)]
+        ids = [source.connector_id for source in sources if source]
+        for name in sorted({name for name in ids if ids.count(name) > 1}):
+            self.bad("data_sources", f"'{name}' is there twice: give one another name")
+        for name in set(shared) - set(ids):
+            self.bad(f"credentials.{name}", "there is no data source of that connector id")
+        definition = Definition(
+            customer_id,
+            self.text(content, "customer_name", required=True) or "",
+            industry=self.choice(content, "industry", INDUSTRIES, ""),
+            gcp_project_id=self.text(content, "gcp_project_id", GCP_PROJECT, "the id of a Google Cloud project"),
+            location=self.text(content, "location"),
+            google_ads_customer_ids=self.texts(content, "google_ads_customer_ids"),
+            meta_ad_account_ids=self.texts(content, "meta_ad_account_ids"),
+            tags=self.texts(content, "tags"),
+            region=self.text(content, "region", REGION, "a country such as US"),
+            personal_data=self.choice(content, "personal_data", ("keep", "hash", "drop"), ""),
+            run=self.mapping(content, "run"),
+            data_sources=tuple(source for source in sources if source),
+            notes=tuple(self.notes),
+        )
+        self.variables_differ(definition)
+        self.raise_if_any()
+        return definition
+
+    def customer_id(self, given: Any) -> str:
+        if not isinstance(given, str) or not TENANT_NAME.fullmatch(given):
+            self.bad("customer_id", "use lower case letters, digits and _, a letter first, at most 63 in all")
+        elif not NAME.fullmatch(given):
+            self.bad("customer_id", "no _ at the end, and no two together")
+        return str(given)
+
+    def data_source(self, customer_id: str, entry: Any, index: int, shared: Mapping[str, Any]) -> DataSource | None:
+        place = f"data_sources[{index}]"
+        if not isinstance(entry, dict):
+            self.bad(place, "must be a mapping with connector_type and name")
+            return None
+        self.unknown(place, entry, SOURCE_KEYS)
+        name = self.text(entry, "name", NAME, "lower case letters and digits, with single - or _ between", place)
+        kind = self.choice(entry, "connector_type", tuple(types()), place)
+        self.required(entry, ("connector_type", "name"), place)
+        if not kind or not name:
+            return None
+        connector = types()[kind]
+        plugin = self.extractor(entry, connector, place)
+        params = self.mapping(entry, "connection_params", place)
+        secret = {**self.mapping(shared, f"{kind}-{name}", "credentials"), **self.mapping(entry, "credentials", place)}
+        if plugin:
+            self.settings(plugin, params, secret, place)
+        return DataSource(
+            customer_id,
+            connector,
+            name,
+            plugin.name if plugin else connector.extractor,
+            params,
+            self.mapping(entry, "field_overrides", place),
+            self.schedule(entry, place),
+            self.choice(entry, "sync_mode", MODES, place) or MODES[0],
+            *self.how_mapped(entry, connector, place),
+            {name: self.credential(value, f"{place}.credentials.{name}") for name, value in secret.items()},
+        )
+
+    def extractor(self, entry: Mapping[str, Any], connector: ConnectorType, place: str) -> Plugin | None:
+        name = str(entry.get("extractor", connector.extractor))
+        plugin = self.project.plugins.get(name)
+        if plugin is None or plugin.kind != "extractors":
+            known = [plugin.name for plugin in self.project.plugins.values() if _is_shipped(plugin)]
+            text = f"'{name}' is not in meltano.yml. {suggestion(name, known)}There is: {', '.join(sorted(known))}"
+            self.bad(f"{place}.{'extractor' if 'extractor' in entry else 'connector_type'}", text)
+            return None
+        return plugin
+
+    def settings(self, plugin: Plugin, params: Mapping[str, Any], secret: Mapping[str, Any], place: str) -> None:
+        known = [str(item["name"]) for item in plugin.settings]
+        for name in params:
+            here = f"{place}.connection_params"
+            if name not in known:
+                self.bad(f"{here}.{name}", f"is no setting of {plugin.name}. {suggestion(str(name), known)}".rstrip())
+            elif name in plugin.secrets:
+                self.bad(f"{here}.{name}", "is secret: put it under credentials")
+            elif name in secret:
+                self.bad(f"{here}.{name}", "is under credentials, too")
+        for name in secret:
+            if name not in known:
+                text = f"is no setting of {plugin.name}. {suggestion(str(name), known)}".rstrip()
+                self.bad(f"{place}.credentials.{name}", text)
+
+    def how_mapped(self, entry: Mapping[str, Any], connector: ConnectorType, place: str) -> tuple[str, dict[str, Any]]:
+        """Preset and changes to it, checked by the mapper's own reading of them."""
+        from transforms import sources
+
+        preset = self.text(entry, "preset", place=place) or connector.preset
+        mapping = self.mapping(entry, "mapping", place)
+        if not preset:
+            self.bad(
+                f"{place}.preset", f"is missing: how are its records mapped? One of {', '.join(sources.shipped())}"
+            )
+            return "", mapping
+        for name in {"preset", "connector", "field_overrides"} & set(mapping):
+            self.bad(f"{place}.mapping.{name}", "is said elsewhere: leave it out")
+        checked = {**mapping, "preset": preset, "field_overrides": entry.get("field_overrides") or {}}
+        try:
+            sources.read([checked])
+        except ConfigurationError as error:
+            told = str(error).partition("'sources': ")[2] or str(error)
+            for text in told.split("; sources.0"):
+                self.bad(place, text.removeprefix("sources.0").lstrip(".: "))
+        return preset, mapping
+
+    def schedule(self, entry: Mapping[str, Any], place: str) -> str:
+        given = str(entry.get("sync_schedule") or "daily").removeprefix("@")
+        if given == "realtime":
+            self.bad(
+                f"{place}.sync_schedule", "there is no realtime: the shortest is a cron expression for each minute"
+            )
+        elif given not in SCHEDULES and not croniter.is_valid(given):
+            self.bad(f"{place}.sync_schedule", f"must be one of {', '.join(SCHEDULES)} or a cron expression")
+        return given
+
+    def credential(self, given: Any, place: str) -> Any:
+        """A value: `${VARIABLE}`, `{file: PATH}`, or in clear."""
+        if isinstance(given, dict) and set(given) == _FILE:
+            try:
+                return Path(str(given["file"])).expanduser().read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                self.bad(place, f"its file cannot be read ({type(error).__name__})")
+                return ""
+        if isinstance(given, dict):
+            return {name: self.credential(item, f"{place}.{name}") for name, item in given.items()}
+        if given is None or given == "":
+            self.bad(place, "is empty")
+        if isinstance(given, str) and (reference := _VARIABLE.fullmatch(given)):
+            if reference[1] not in self.project.environment:
+                self.bad(place, f"environment variable {reference[1]} is not set")
+            return self.project.environment.get(reference[1], "")
+        self.notes.append(f"{place} stands in clear in {self.source}: better write ${{VARIABLE}} or {{file: PATH}}")
+        return given if isinstance(given, list) else str(given)
+
+    def variables_differ(self, definition: Definition) -> None:
+        """Two settings must not share an environment variable: `a-b` and `a_b` do."""
+        owners: dict[str, str] = {}
+        for source in definition.data_sources:
+            for name in source.credentials:
+                key = variable(definition.customer_id, source.connector_id, name)
+                if owners.setdefault(key, source.connector_id) != source.connector_id:
+                    self.bad("data_sources", f"'{owners[key]}' and '{source.connector_id}' are too much alike")
+
+    def text(
+        self,
+        entry: Mapping[str, Any],
+        name: str,
+        pattern: re.Pattern[str] | None = None,
+        rule: str = "a text",
+        place: str = "",
+        *,
+        required: bool = False,
+    ) -> str | None:
+        given = entry.get(name)
+        if given is None:
+            if required:
+                self.required(entry, (name,), place)
+            return None
+        if not isinstance(given, str) or not given.strip() or (pattern and not pattern.fullmatch(given)):
+            self.bad(f"{place}.{name}".strip("."), f"must be {rule}")
+            return None
+        return given
+
+    def texts(self, entry: Mapping[str, Any], name: str) -> list[str]:
+        pattern, rule = PATTERNS[name]
+        given = entry.get(name) or []
+        if not isinstance(given, list):
+            self.bad(name, "must be a list")
+            return []
+        for index, item in enumerate(given):
+            if not isinstance(item, str) or not pattern.fullmatch(item):
+                self.bad(f"{name}[{index}]", f"must be {rule}")
+        return [str(item) for item in given]
+
+    def choice(self, entry: Mapping[str, Any], name: str, among: Collection[str], place: str) -> str | None:
+        given = entry.get(name)
+        if given is None or given in among:
+            return given
+        self.bad(f"{place}.{name}".strip("."), f"{suggestion(str(given), among)}There is: {', '.join(sorted(among))}")
+        return None
+
+    def mapping(self, entry: Mapping[str, Any], name: str, place: str = "") -> dict[str, Any]:
+        given = entry.get(name) or {}
+        if isinstance(given, dict):
+            return given
+        self.bad(f"{place}.{name}".strip("."), "must be a mapping")
+        return {}
+
+    def required(self, entry: Mapping[str, Any], names: Collection[str], place: str) -> None:
+        for name in names:
+            if entry.get(name) is None:
+                self.bad(f"{place}.{name}".strip("."), "is missing")
+
+    def unknown(self, place: str, entry: Mapping[str, Any], known: Collection[str]) -> None:
+        for name in set(entry) - set(known):
+            near = suggestion(str(name), known)
+            self.bad(f"{place}.{name}".strip("."), f"is not known. {near}There is: {', '.join(known)}")
+
+    def bad(self, place: str, text: str) -> None:
+        self.found.append(f"{place}: {text}" if place else text)
+
+    def raise_if_any(self) -> None:
+        found = sorted(dict.fromkeys(self.found))
+        if len(found) == 1:
+            raise ConfigurationError(f"{self.source}: {found[0]}")
+        if found:
+            raise ConfigurationError(f"{self.source}: {len(found)} mistakes\n  " + "\n  ".join(found))
+
+
+def _is_shipped(plugin: Plugin) -> bool:
+    """An extractor of the wiring itself, not one of a tenant."""
+    return plugin.kind == "extractors" and "--" not in plugin.name
+
+
+def read_credentials(project: Project, given: Any, names: Collection[str], source: str) -> dict[str, Any]:
+    """Credentials on their own, with exactly those names.
+
+    Raises:
+        ConfigurationError: one is missing, unknown, empty or cannot be read; all mistakes.
+    """
+    reader = _Reader(project, source)
+    given = given if isinstance(given, dict) else {}
+    reader.unknown("", given, names)
+    reader.required(given, names, "")
+    found = {name: reader.credential(value, str(name)) for name, value in given.items() if value is not None}
+    reader.raise_if_any()
+    return found

@@ -1,0 +1,1 @@
+"""When tenants run: their schedules, for cron, systemd and Dagster."""

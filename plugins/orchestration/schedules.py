@@ -1,0 +1,58 @@
+"""The schedules in the tenants' files, and what their intervals mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from croniter import croniter
+
+from plugins import wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plugins.project import Project
+
+NAMED: dict[str, str | None] = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@manual": None,
+    "@once": None,
+    "@none": None,
+}
+"""Meltano's names of intervals, as cron expressions; None: nobody but a person starts it."""
+
+CRON_FIELDS = 5
+TENANT_VARIABLE = "MELTANO_ENVIRONMENT"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One job of one tenant, at certain times."""
+
+    name: str
+    tenant: str
+    job: str
+    interval: str
+
+    @property
+    def cron(self) -> str | None:
+        """Five fields, in UTC or whatever the machine's clock shows; None for one that only a person starts."""
+        return NAMED.get(self.interval, self.interval)
+
+
+def is_valid(interval: str) -> bool:
+    """Whether it is one of Meltano's names or a cron expression of five fields."""
+    return interval in NAMED or (len(interval.split()) == CRON_FIELDS and croniter.is_valid(interval))
+
+
+def of(project: Project) -> Iterator[Schedule]:
+    """Every schedule that is bound to a tenant, in the order of the files."""
+    for document in project.documents:
+        for _, entry in wiring.entries(document, "schedules"):
+            tenant = str((entry.get("env") or {}).get(TENANT_VARIABLE))
+            yield Schedule(str(entry.get("name")), tenant, str(entry.get("job")), str(entry.get("interval")))

@@ -1,0 +1,1 @@
+"""tap-hubspot: people, companies and deals of a HubSpot account."""

@@ -1,0 +1,1 @@
+"""tap-stripe: payments, customers and what they bought, from Stripe."""

@@ -1,0 +1,175 @@
+"""Profiles: the same table gives the same profile whichever way it comes, in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from discovery.profile import (
+    StreamProfiler,
+    TableProfile,
+    profile_csv,
+    profile_duckdb,
+    profile_parquet,
+    profile_rows,
+    profile_singer,
+)
+from pipe.errors import DataError, RetriableError
+
+ROWS: list[dict[str, Any]] = [
+    {
+        "order_id": f"A-{number:05}",
+        "customer": f"c{number % 40}" if number % 4 else None,
+        "created": f"2024-05-{1 + number % 28:02} 10:00:00",
+        "quantity": str(number % 5 + 1),
+        "price": f"{number % 9 + 1}.50",
+        "total": f"{(number % 5 + 1) * (number % 9 + 1.5):.2f}",
+        "status": ("paid", "open", "void")[number % 3],
+        "note": "",
+    }
+    for number in range(600)
+]
+
+
+def as_csv(path: Path) -> TableProfile:
+    with (path / "orders.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(ROWS[0]))
+        writer.writeheader()
+        writer.writerows(ROWS)
+    return profile_csv(path / "orders.csv")
+
+
+def as_parquet(path: Path) -> TableProfile:
+    as_csv(path)
+    duckdb.execute(f"COPY (SELECT * FROM read_csv('{path}/orders.csv', all_varchar = true)) TO '{path}/orders.parquet'")
+    return profile_parquet(path / "orders.parquet")
+
+
+def as_table(path: Path) -> TableProfile:
+    as_csv(path)
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE t AS SELECT * FROM read_csv('{path}/orders.csv', all_varchar = true)")
+        return profile_duckdb(connection, "t", "orders")
+
+
+def as_records(_: Path) -> TableProfile:
+    lines = [json.dumps({"type": "RECORD", "stream": "orders", "record": row}).encode() for row in ROWS]
+    return profile_singer([b'{"type": "STATE", "value": {}}', b"", *lines])["orders"]
+
+
+def as_batch(path: Path) -> TableProfile:
+    file = path / "orders.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    message = {"type": "BATCH", "stream": "orders", "encoding": {"format": "jsonl"}, "manifest": [file.as_uri()]}
+    return profile_singer([json.dumps(message).encode()])["orders"]
+
+
+@pytest.mark.parametrize("way", [as_csv, as_parquet, as_table, as_records, as_batch])
+def test_the_same_table_gives_the_same_profile(way: Any, tmp_path: Path) -> None:
+    profile = way(tmp_path)
+    expected = profile_rows("orders", ROWS)
+    assert (profile.name, profile.rows_seen) == ("orders", 600)
+    for column, known in zip(profile.columns, expected.columns, strict=True):
+        assert (column.name, column.position, column.type) == (known.name, known.position, known.type)
+        assert column.null_fraction == pytest.approx(known.null_fraction)
+        assert column.samples == known.samples
+        assert column.patterns == known.patterns
+        assert column.frequent == known.frequent
+        assert column.distinct_seen == pytest.approx(known.distinct_seen, rel=0.15)
+
+
+def test_what_a_profile_says() -> None:
+    profile = profile_rows("orders", ROWS)
+    assert [column.type for column in profile.columns] == [
+        *("string", "string", "timestamp", "integer", "number", "number", "string", "unknown"),
+    ]
+    assert profile.column("order_id").unique
+    assert not profile.column("status").unique
+    assert profile.column("customer").null_fraction == 0.25
+    assert profile.column("note").null_fraction == 1, "empty text is no value"
+    assert profile.column("status").frequent == (("paid", 200), ("open", 200), ("void", 200))
+    assert profile.column("quantity").quantiles == (1, 2, 3, 4, 5)
+    assert profile.column("order_id").lengths == (7, 7)
+    assert profile.column("order_id").shapes == (("A-#+", 1.0),)
+    assert [(found.kind, found.result, set(found.plus)) for found in profile.relations] == [
+        ("product", "total", {"price", "quantity"})
+    ]
+    with pytest.raises(KeyError):
+        profile.column("nothing")
+
+
+def test_distinct_values_of_a_long_stream_are_estimated() -> None:
+    profiler = StreamProfiler("long")
+    for number in range(60_000):
+        profiler.add({"id": number, "third": number // 3, "few": number % 7})
+    found = {column.name: column.distinct_seen for column in profiler.profile().columns}
+    assert found["id"] == pytest.approx(60_000, rel=0.1)
+    assert found["third"] == pytest.approx(20_000, rel=0.1)
+    assert found["few"] == 7
+
+
+def test_a_long_stream_takes_no_more_memory_than_a_short_one() -> None:
+    def peak(rows: int) -> int:
+        profiler = StreamProfiler("long")
+        tracemalloc.start()
+        for number in range(rows):
+            profiler.add({"id": f"{number:020}", "text": f"some text that is not short {number}"})
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(40_000) < 1.5 * peak(5_000)
+
+
+def test_the_same_stream_gives_the_same_profile_again() -> None:
+    rows = [{"id": str(number), "v": str(number * 7 % 1013)} for number in range(9_000)]
+    assert profile_rows("s", rows) == profile_rows("s", rows)
+
+
+def test_fields_that_come_late_are_null_before() -> None:
+    profile = profile_rows("late", [{"a": "1"}] * 3 + [{"a": "1", "b": "2"}])
+    assert profile.column("b").null_fraction == 0.75
+
+
+def test_an_empty_table() -> None:
+    profile = profile_rows("none", [])
+    assert (profile.rows_seen, profile.columns) == (0, ())
+
+
+def test_relations_among_columns() -> None:
+    rows = [
+        {
+            "subtotal": f"{10 + number * 7 % 90}.00",
+            "tax": f"{1 + number % 5}.25",
+            "tip": f"{number * 3 % 11}.00",
+            "total": f"{10 + number * 7 % 90 + 1 + number % 5 + number * 3 % 11}.25",
+            "price": f"{1 + number % 13}.50",
+            "quantity": str(1 + number % 6),
+            "extended": f"{(1.5 + number % 13) * (1 + number % 6):.2f}",
+        }
+        for number in range(200)
+    ]
+    found = profile_rows("r", rows).relations
+    assert ("sum", "total", {"subtotal", "tax", "tip"}) in [(each.kind, each.result, set(each.plus)) for each in found]
+    assert ("product", "extended", {"price", "quantity"}) in [
+        (each.kind, each.result, set(each.plus)) for each in found
+    ]
+
+
+def test_a_file_that_is_no_table_is_told_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "broken.parquet"
+    path.write_bytes(b"no parquet")
+    with pytest.raises(DataError, match=r"broken\.parquet"):
+        profile_parquet(path)
+
+
+def test_a_batch_file_that_is_not_there(tmp_path: Path) -> None:
+    message = {"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl"}, "manifest": [f"{tmp_path}/gone.jsonl"]}
+    with pytest.raises(RetriableError, match=r"gone\.jsonl"):
+        profile_singer([json.dumps(message).encode()])

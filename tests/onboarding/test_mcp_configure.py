@@ -1,0 +1,117 @@
+"""Row 51: a data source added by an agent: a plan, then its application with a token that works once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from onboarding_place import PASSWORD, Place
+from test_onboard import onboard
+
+from plugins.mcp_server import configuring
+from plugins.mcp_server.access import Access
+from plugins.mcp_server.server import build
+
+SECOND = "second-canary-55aa"
+ARGUMENTS: dict[str, Any] = {
+    "customer_id": "acme",
+    "connector_type": "postgres",
+    "name": "shop",
+    "connection_params": {"user": "reader", "rows": 3},
+    "preset": "pos",
+    "extractor": "tap-stub",
+    "credential_variables": {"password": "ACME_SHOP_PASSWORD"},
+}
+
+
+def call(place: Place, *calls: dict[str, Any]) -> list[Any]:
+    """The replies of one server to calls in turn; a token is that of the reply before."""
+
+    async def main() -> list[Any]:
+        replies: list[Any] = []
+        async with Client(build(place.root, Access("admin"))) as client:
+            for arguments in calls:
+                given = dict(arguments)
+                if given.get("token") == "the last":
+                    given["token"] = tokens(replies)[-1]
+                replies.append(await client.call_tool("configure_data_source", given))
+        return replies
+
+    return anyio.run(main)
+
+
+def tokens(replies: list[Any]) -> list[str]:
+    """Those issued so far."""
+    contents = [reply.structured_content for reply in replies if not reply.is_error]
+    return [content["token"] for content in contents if content["token"]]
+
+
+def text(reply: Any) -> str:
+    return "".join(part.text for part in reply.content)
+
+
+@pytest.fixture
+def tenant(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    onboard(place)
+    monkeypatch.setenv("ACME_SHOP_PASSWORD", PASSWORD)
+    return place
+
+
+def test_a_plan_changes_nothing_and_its_token_applies_it_once(tenant: Place) -> None:
+    before = tenant.files()
+    planned, applied, again = call(
+        tenant, ARGUMENTS, {**ARGUMENTS, "token": "the last"}, {**ARGUMENTS, "token": "the last"}
+    )
+    assert not planned.is_error, text(planned)
+    plan = planned.structured_content
+    assert (plan["applied"], plan["connector_id"], plan["expires_in_seconds"]) == (False, "postgres-shop", 600)
+    assert any("growthnav-acme-connector-postgres-shop" in change for change in plan["changes"])
+    assert applied.structured_content["applied"], text(applied)
+    assert "the token is not, or no more, for this change" in text(again)
+    assert before.keys() < tenant.files().keys()
+    assert {row.connector_id for row in tenant.registry.connectors("acme")} == {"postgres-till", "postgres-shop"}
+    assert tenant.vault.read("acme", "growthnav-acme-connector-postgres-shop") == {"password": PASSWORD}
+    assert tenant.vault.read("acme", "growthnav-acme-connector-postgres-till") is not None
+    for reply in (planned, applied, again):
+        assert PASSWORD not in text(reply)
+    [same] = call(tenant, ARGUMENTS)
+    assert (same.structured_content["changes"], same.structured_content["token"]) == ([], None)
+
+
+def test_a_plan_alone_changes_no_file(tenant: Place) -> None:
+    before = tenant.files(".growthnav")
+    call(tenant, ARGUMENTS)
+    assert tenant.files(".growthnav") == before
+    assert [row.connector_id for row in tenant.registry.connectors("acme")] == ["postgres-till"]
+
+
+def test_a_token_is_for_its_own_arguments_and_of_its_own_server(tenant: Place) -> None:
+    other = {**ARGUMENTS, "connection_params": {"user": "reader", "rows": 4}}
+    _, changed = call(tenant, ARGUMENTS, {**other, "token": "the last"})
+    assert "the token is not" in text(changed)
+    for token in ("", "guessed"):
+        [refused] = call(tenant, {**ARGUMENTS, "token": token})
+        assert "the token is not" in text(refused)
+    assert [row.connector_id for row in tenant.registry.connectors("acme")] == ["postgres-till"]
+
+
+def test_a_token_grows_old(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuring, "TOKEN_SECONDS", -1)
+    _, late = call(tenant, ARGUMENTS, {**ARGUMENTS, "token": "the last"})
+    assert "the token is not" in text(late)
+
+
+def test_the_variables_of_others_and_secrets_in_clear_are_refused(
+    tenant: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOBEX_PASSWORD", SECOND)
+    stolen, clear = call(
+        tenant,
+        {**ARGUMENTS, "credential_variables": {"password": "GLOBEX_PASSWORD"}},
+        {**ARGUMENTS, "connection_params": {"user": "reader", "password": SECOND}},
+    )
+    assert "its variable must begin with ACME_" in text(stolen)
+    assert "is secret: put it under credentials" in text(clear)
+    assert SECOND not in text(stolen) + text(clear)

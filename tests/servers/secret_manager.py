@@ -1,0 +1,102 @@
+"""A stand-in for Google Secret Manager: the REST calls of the client library, kept in memory, each call noted."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+_SECRET = re.compile(
+    r"/v1/projects/(?P<project>[^/]+)/secrets(?:/(?P<id>[\w-]{1,255}))?(?P<rest>/versions/latest:access|:addVersion)?"
+)
+
+
+@dataclass
+class SecretManager:
+    """A running stand-in."""
+
+    url: str = ""
+    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Id -> {labels, versions}."""
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """(method, path) of every request."""
+    fault: int = 0
+    """A status to answer everything with."""
+
+    def answer(self, method: str, url: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """The answer to a request."""
+        parts = urlsplit(url)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.calls.append((method, unquote(parts.path)))
+        found = _SECRET.fullmatch(unquote(parts.path))
+        if self.fault or not found:
+            return _error(self.fault or 404)
+        full = f"projects/{found['project']}/secrets"
+        if found["id"] is None:
+            return self._create(full, query["secretId"], body) if method == "POST" else self._list(full, query)
+        secret = self.secrets.get(found["id"])
+        wanted_version = found["rest"] == "/versions/latest:access"
+        if secret is None or (wanted_version and not secret["versions"]):
+            return _error(404)
+        content: dict[str, Any] = {}
+        if found["rest"] == ":addVersion":
+            secret["versions"].append(base64.b64decode(body["payload"]["data"]))
+        elif wanted_version:
+            content["payload"] = {"data": base64.b64encode(secret["versions"][-1]).decode()}
+        elif method == "DELETE":
+            del self.secrets[found["id"]]
+            return 200, {}
+        return 200, {"name": f"{full}/{found['id']}/versions/{len(secret['versions'])}", **content}
+
+    def _create(self, full: str, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if name in self.secrets:
+            return _error(409)
+        self.secrets[name] = {"labels": body.get("labels", {}), "versions": []}
+        return 200, {"name": f"{full}/{name}"}
+
+    def _list(self, full: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        wanted = query.get("filter", "").removeprefix("name:")
+        return 200, {"secrets": [{"name": f"{full}/{name}"} for name in self.secrets if wanted in name]}
+
+
+def _error(status: int) -> tuple[int, dict[str, Any]]:
+    return status, {"error": {"code": status, "message": "no"}}
+
+
+@contextmanager
+def server() -> Iterator[SecretManager]:
+    """A new, empty stand-in on a free port of this machine."""
+    manager = SecretManager()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            status, content = manager.answer(self.command, self.path, json.loads(body or b"{}"))
+            text = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: the tests look at `calls`."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        manager.url = f"http://127.0.0.1:{http.server_address[1]}"
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield manager
+        finally:
+            http.shutdown()
+            thread.join()
