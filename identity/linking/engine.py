@@ -65,14 +65,14 @@ def run(
 ) -> Linked:
     """See `identity.linking.link`."""
     report = Report(records=len(records))
-    with _workspace(connection, len(records)) as db:
+    with workspace(connection, len(records)) as db:
         with _timed(report, "prepare"):
             prepare(db, records, settings.region)
             ids = fetch(db, f"SELECT record_id FROM {PERSON} ORDER BY uid").column(0).cast(pa.string()).combine_chunks()  # noqa: S608
             decided = decisions(manual, ids)
             blocked = block_shared(db, settings)
             set_aside(db)
-        model = _choose(db, settings, report)
+        model = choose(db, settings, report)
         if model is None:
             at, graph = None, _certain(db, report)
             labels = _cluster(graph, decided, len(ids), "closure", settings.seed)
@@ -98,7 +98,7 @@ def run(
                 labels = _cluster(graph, decided, len(ids), settings.clustering, settings.seed)
             with _timed(report, "details"):
                 _set_linked(db, graph, labels)
-                edges = score.details(db, scorer, model, _odds(report.prior) - _odds(prior))
+                edges = score.details(db, scorer, model, odds(report.prior) - odds(prior))
         edges = _with_others(db, edges, labels, decided, ids)
     sizes = np.bincount(labels, minlength=1)
     report.people, report.largest_cluster, report.links = int((sizes > 0).sum()), int(sizes.max()), len(edges)
@@ -109,7 +109,7 @@ def run(
     )
 
 
-def _choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Report) -> Model | None:
+def choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Report) -> Model | None:
     """The model to score with, or None when identifiers alone must do; the report says why."""
     counts = db.execute(f"SELECT count(*), {', '.join(f'count({name})' for name in COLUMNS)} FROM {PERSON}").fetchall()  # noqa: S608
     records, *filled = counts[0]
@@ -146,7 +146,7 @@ def _certain(db: duckdb.DuckDBPyConnection, report: Report) -> Graph:
 def _scored(scored: score.Scored, same: Graph, report: Report, threshold: float) -> Graph:
     """What the scores say at a threshold."""
     prior = report.prior or 0.5
-    weight = scored.evidence + _odds(prior) - _odds(threshold)
+    weight = scored.evidence + odds(prior) - odds(threshold)
     report.pairs_scored, report.vetoed = len(weight), int((scored.vetoed & (weight > 0)).sum())
     report.expected_matches = prior * report.records * (report.records - 1) / 2
     weight = np.where(scored.vetoed, VETO_WEIGHT, weight)
@@ -154,7 +154,7 @@ def _scored(scored: score.Scored, same: Graph, report: Report, threshold: float)
     return _with(Graph(scored.left[used], scored.right[used], weight[used]), same)
 
 
-def _odds(probability: float) -> float:
+def odds(probability: float) -> float:
     """In bits."""
     return float(np.log2(probability / (1 - probability)))
 
@@ -236,7 +236,7 @@ def _bare_links(
 
 
 @contextmanager
-def _workspace(connection: duckdb.DuckDBPyConnection | None, records: int) -> Iterator[duckdb.DuckDBPyConnection]:
+def workspace(connection: duckdb.DuckDBPyConnection | None, records: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose current schema is ours and empty."""
     if connection is None:
         with TemporaryDirectory() as directory:
