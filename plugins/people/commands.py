@@ -163,7 +163,7 @@ def page(directory: Path | None, tenant: str, person: str | None, out: Path | No
     """Write a page in HTML about a PERSON, or about all of TENANT's people."""
     from identity.reconcile.explain import Explainer
     from identity.reconcile.tap import open_ledger
-    from plugins.files import keep
+    from pipe.files import keep
     from plugins.people import pages
 
     found = project.open_project(directory)
