@@ -10,8 +10,8 @@ from identity.reconcile import settings
 from identity.reconcile.tap import open_ledger, work_space
 from identity.reconcile.warehouse import opened, stage
 from plugins import wiring
-from plugins.orchestration.schedules import TENANT_VARIABLE
 from plugins.project import open_project
+from plugins.wiring import TENANT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

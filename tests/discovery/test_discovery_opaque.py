@@ -55,7 +55,15 @@ def test_arithmetic_tells_total_from_subtotal() -> None:
 
 def test_people_have_no_transactions() -> None:
     first = ["Anna", "Michael", "Sarah", "David", "Laura", "James"]
-    rows = [[str(number), first[number % 6], ("Lee", "Ray", "Doe", "Poe", "Kay", "Fox", "Orr")[number % 7], f"a{number}@example.com"] for number in range(100)]
+    rows = [
+        [
+            str(number),
+            first[number % 6],
+            ("Lee", "Ray", "Doe", "Poe", "Kay", "Fox", "Orr")[number % 7],
+            f"a{number}@example.com",
+        ]
+        for number in range(100)
+    ]
     proposal = nameless(rows)
     assert proposal.role == "customer"
     assert targets(proposal) == ["user_id", "first_name", "last_name", "email"]
