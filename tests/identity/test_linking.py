@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -186,3 +189,8 @@ def test_settings_are_checked_all_at_once() -> None:
     with pytest.raises(ConfigurationError) as error:
         LinkSettings(clustering="best", threshold=2.0, names_per_identifier=0)  # type: ignore[arg-type]
     assert all(name in str(error.value) for name in ("clustering", "threshold", "names_per_identifier"))
+
+
+def test_importing_is_cheap() -> None:
+    code = "import sys, identity.linking, identity.resolve; print([m for m in ('splink', 'scipy.sparse') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
