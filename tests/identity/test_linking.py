@@ -106,6 +106,7 @@ def test_a_manual_unlink_holds_and_a_manual_link_joins(given: pa.Table, linked: 
 def test_manual_decisions_also_hold_without_scores_and_for_equal_records() -> None:
     rows = [{"record_id": name, "email": "ann@mail.org", "first_name": "Ann"} for name in "abc"]
     decided = table({"left": "a", "right": "c", "decision": "unlink"})
+    decided = decided.cast(pa.schema([(name, pa.large_string()) for name in decided.column_names]))
     found = link(table(*rows), settings=LinkSettings(method="deterministic"), manual=decided)
     cluster = dict(zip(*(column.to_pylist() for column in found.clusters.columns), strict=True))
     assert cluster["a"] != cluster["c"]
