@@ -80,7 +80,9 @@ class _Table:
 def build(profile: TableProfile, role: str, columns: Sequence[ColumnProposal]) -> tuple[Mapping, tuple[Blocker, ...]]:
     """The preset document (empty when the table feeds nothing) and the blockers."""
     by_target: dict[str, list[ColumnProposal]] = defaultdict(list)
-    unreachable = {column.name for column in profile.columns if "." in column.name and not column.nested}
+    unreachable = {
+        column.name for column in profile.columns if "." in column.name.replace("\\.", "") and not column.nested
+    }
     for column in sorted(columns, key=lambda item: -item.confidence):
         if column.target and not column.alarm and column.column not in unreachable:
             by_target[column.target].append(column)

@@ -114,7 +114,8 @@ class Pipeline:
                 source = subprocess.PIPE if number else subprocess.DEVNULL
                 processes.append(subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=errors))
             threads = [
-                threading.Thread(target=_pump, args=(number, processes, kill)) for number in range(len(processes) - 1)
+                threading.Thread(target=_pump, args=(number, processes, kill, self.stages))
+                for number in range(len(processes) - 1)
             ]
             for thread in threads:
                 thread.start()
@@ -150,14 +151,14 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, 
     return sorted(connection.execute(f"SELECT {kept} FROM {table}").fetchall(), key=repr)
 
 
-def _pump(number: int, processes: list[subprocess.Popen[bytes]], kill: Kill | None) -> None:
+def _pump(number: int, processes: list[subprocess.Popen[bytes]], kill: Kill | None, stages: tuple[str, ...]) -> None:
     """Hand lines from process `number` to the next, and kill when the moment has come."""
     reader, writer = processes[number].stdout, processes[number + 1].stdin
     assert reader is not None
     assert writer is not None
     victim = None
     if kill is not None:
-        at = STAGES.index(kill.stage)
+        at = stages.index(kill.stage)
         victim = processes[at] if number == max(at - 1, 0) else None
     states = records = 0
     for line in reader:

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 
 URL_VARIABLE = "TEST_POSTGRES_URL"
+LOCKED_USER = "locked"
+"""A role that must give a password; the test that needs it makes it. All others are trusted."""
 
 
 class MissingServerError(Exception):
@@ -39,6 +41,8 @@ def server() -> Iterator[str]:
         home.chmod(0o700)
         data, port = home / "data", free_port()
         _call(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", user=account)
+        access = data / "pg_hba.conf"
+        access.write_text(f"host all {LOCKED_USER} 127.0.0.1/32 scram-sha-256\n{access.read_text()}")
         options = f"-p {port} -k {home} -h 127.0.0.1 -c wal_level=logical -c fsync=off -c max_wal_size=2GB"
         _call(binaries / "pg_ctl", "-D", data, "-l", home / "log", "-o", options, "-w", "start", user=account)
         try:

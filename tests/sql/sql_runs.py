@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from support import Finished
+from support import BIN, Finished
 
 from pipe import batches
 
@@ -40,3 +41,31 @@ def run_tap(module: str, config: dict[str, Any], tmp_path: Path, *more: str) -> 
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=False)
     return Finished(done.returncode, done.stdout.splitlines(), done.stderr.decode())
+
+
+def cut_off(tap: str, config: dict[str, Any], tmp_path: Path, cut: Callable[[], None]) -> Finished:
+    """Run a tap, and call `cut` after its first ten messages."""
+    path = tmp_path / "tap.json"
+    path.write_text(json.dumps(config))
+    with (
+        (tmp_path / "log").open("wb") as errors,
+        subprocess.Popen([BIN / tap, "--config", path], stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        assert process.stdout
+        first = [process.stdout.readline() for _ in range(10)]
+        cut()
+        rest = process.stdout.read()
+    return Finished(process.returncode, [*first, *rest.splitlines()], (tmp_path / "log").read_text())
+
+
+def assert_lost(done: Finished, stream: str, rows: int) -> None:
+    """The loss is told, and no STATE covers what was not sent; `rows` are numbered from 1 in the order of the key."""
+    assert done.code == 75, done.log
+    assert "connection to the database was lost" in done.log
+    assert "Traceback" not in done.log
+    sent = 0
+    for message in done.messages():
+        sent += message["type"] == "RECORD"
+        if message["type"] == "STATE" and (mark := message["value"]["bookmarks"].get(stream)):
+            assert int((mark.get("key_position") or [0])[0]) <= sent
+    assert 0 < sent < rows

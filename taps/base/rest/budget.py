@@ -52,8 +52,9 @@ class Account:
                 self._sleep(self._next - now)
             self._next = max(self._next, now) + 1 / rate
 
-    def report(self) -> None:
-        """Log what calls were made since the last report, by stream (or what else they were for)."""
-        for stream, count in (self.calls - self._told).items():
-            metrics.counter("http_request_count", count, stream=stream)
-        self._told = self.calls.copy()
+    def report(self, stream: str | None = None) -> None:
+        """Log the calls made since the last report, of one stream or of all (and of what else they were for)."""
+        for name, count in (self.calls - self._told).items():
+            if stream in {None, name}:
+                metrics.counter("http_request_count", count, stream=name)
+                self._told[name] = self.calls[name]
