@@ -186,7 +186,6 @@ class RecycleBin:
             body=None,
             params=params,
             pages=Token("paging.next.after"),
-            cursor=None,
         )
         batch = resource.batch(resource.body["properties"], archived=True)
         first = times.to_text(since - LAG) if since else ""

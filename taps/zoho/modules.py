@@ -31,6 +31,7 @@ from taps.base.rest.template import dig
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from taps.base.rest.client import Client
     from taps.base.rest.resource import Row
 
 FIELDS_AT_ONCE = 48
@@ -203,5 +204,5 @@ class BulkRead:
             ]
 
     @property
-    def _client(self) -> Any:
+    def _client(self) -> Client:
         return self.stream._tap.client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def module(name: str, described: list[Row], root: str, bulk_path: str, size: int
     names = tuple(row["api_name"] for row in known)
     queried = ("id", "Modified_Time", *[one for one in names if one not in {"id", "Modified_Time"}][:FIELDS_AT_ONCE])
     window = None if by_bulk else timedelta(days=30)
-    stamped = {"send": STAMP, "lookback": LAG, "start": OPENED}
+    changed = Cursor("Modified_Time", send=STAMP, window=window, lookback=LAG, start=OPENED)
     deleted = {
         "path": f"{root}/{name}/deleted",
         "method": "GET",
@@ -45,7 +46,7 @@ def module(name: str, described: list[Row], root: str, bulk_path: str, size: int
         "params": {"type": "all", **PAGES},
         "headers": {"If-Modified-Since": "{since}"},
         "pages": PageNumber(200, more="info.more_records"),
-        "cursor": Cursor("deleted_time", inclusive=False, **stamped),
+        "cursor": replace(changed, field="deleted_time", inclusive=False),
     }
     return ModuleResource(
         name.lower(),
@@ -53,7 +54,7 @@ def module(name: str, described: list[Row], root: str, bulk_path: str, size: int
         fields.schema(known),
         method="POST",
         body=query(name, queried, _SPAN, size),
-        cursor=Cursor("Modified_Time", window=window, **stamped),
+        cursor=changed,
         pages=Keyset("id", size, "0"),
         deletes=DeletedPass(deleted, "deleted_time", keep=("id",)),
         permission=f"ZohoCRM.modules.{name}.READ and ZohoCRM.coql.READ",
