@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipe.errors import ConfigurationError, RetriableError
 from pipe.streams import CANONICAL
 from plugins import plugin_call
+from plugins.project import choose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -193,7 +194,7 @@ def loader_of(project: Project, tenant: Tenant) -> Plugin:
     scheduled = project.plugins_of(job for _, job in tenant.schedules)
     configured = [project.plugins.get(str(entry.get("name"))) for _, entry in tenant.entries("loaders")]
     found = (plugin for plugin in (*scheduled, *configured) if plugin and plugin.kind == "loaders")
-    return next(found, project.plugins[LOADERS[0]])
+    return next(found, None) or choose("plugin", LOADERS[0], project.plugins)
 
 
 def _service_errors(what: str) -> AbstractContextManager[None]:
