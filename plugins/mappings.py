@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipe.files import keep
 from pipe.streams import Stream
+from plugins import wiring
 from transforms import sources
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _in_project(entry: Any, root: Path) -> Any:
     """The entry with the path of a preset of one's own made whole: commands may be called from elsewhere."""
     preset = entry.get("preset") if isinstance(entry, dict) else None
     if isinstance(preset, str) and preset.endswith((".yml", ".yaml")):
-        return {**entry, "preset": str(root / preset)}
+        return {**entry, "preset": str(root / wiring.expand(preset, {"MELTANO_PROJECT_ROOT": str(root)}))}
     return entry
 
 
