@@ -569,6 +569,27 @@ def test_a_run_that_is_cut_goes_on_with_its_job():
     assert len(second.rows("things")) == 50
 
 
+def test_a_download_that_breaks_off_is_read_again_by_the_next_run():
+    made, service, submitted = exporting([])
+    service.faults.append(Fault("short", path="/rows"))
+    first = run(made, service)
+    assert isinstance(first.error, RetriableError)
+    assert "broke off" in str(first.error)
+    second = run(made, service, first.state)
+    assert second.error is None, second.error
+    assert len(second.rows("things")) == 50
+    assert submitted[0] == first.state["bookmarks"]["things"]["job"]["id"]
+
+
+def test_redirects_are_not_followed():
+    service = Service(
+        {}, [Endpoint("/things", handler=lambda *_: Answer({}, 302, {"Location": "http://127.0.0.2:9/"}))]
+    )
+    done = run(tap(Resource("things", "/things", FIELDS)), service)
+    assert isinstance(done.error, DataError)
+    assert "status 302" in str(done.error)
+
+
 def test_graphql_waits_for_its_cost_and_takes_no_answer_with_errors():
     answers: list[Row] = [
         {
