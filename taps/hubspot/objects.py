@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pipe import times
 from pipe.errors import DataError, SkippableError
@@ -91,7 +91,7 @@ class ObjectStream(RESTStream):
         cursor = self.resource.cursor
         span = window or Window(self._tap.start or cursor.start, self._tap.run_start)
         last = 0
-        for page in self.walk(self.resource, {name: str(value) for name, value in cursor.values(span).items()}):
+        for page in self.walk(self.resource, self.bounds(span)):
             ids = [last, *(int(row["id"]) for row in page.rows)]
             if any(first >= second for first, second in pairwise(ids)):  # then others may be missing between them
                 raise DataError("a page is not sorted by hs_object_id as it was asked to be", stream=self.name)
@@ -102,6 +102,10 @@ class ObjectStream(RESTStream):
                 self._link(kind, page.rows)
             self._recall(page.rows)
             yield page.rows + list(self._merged(page.rows, cursor.field.rpartition(".")[2]))
+
+    def bounds(self, window: Window | None) -> dict[str, Any]:
+        """As text: the search takes no numbers."""
+        return {name: str(value) for name, value in super().bounds(window).items()}
 
     @cached_property
     def _links(self) -> dict[str, Resource]:

@@ -15,7 +15,7 @@ class TestZoho(RESTContract):
     secrets = (zoho.TOKEN, zoho.CLIENT_SECRET, zoho.REFRESH, "jenny@example.com")
     service = staticmethod(zoho.service)
     page_stream = "deals"
-    forbidden_corpus = "Deals"
+    corpus_name = "Deals"
     fault_path = "/coql"
     declarations = (streams, ("Resource", "module"))
     renews = True

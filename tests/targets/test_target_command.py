@@ -70,6 +70,7 @@ def test_counts_are_logged_and_add_up(tmp_path: Path) -> None:
     assert done.metrics() == {
         ("record_count", "s"): 3,
         ("reject_count", "s"): 1,
+        ("reject_rule_count", "s"): 1,
         ("record_count", "t"): 0,
         ("reject_count", "t"): 0,
     }

@@ -81,12 +81,16 @@ class RESTStream(BlockStream):
         """The rows of a window (None: all there are), a page at a time."""
         for context in self.contexts(window):
             try:
-                for page in self.walk(self.resource, {**context, **self._bounds(window)}):
+                for page in self.walk(self.resource, {**context, **self.bounds(window)}):
                     yield page.rows
             except MissingError:
                 if not self.resource.parent:
                     raise
                 self._gone += 1  # the parent went away between the two calls
+
+    def bounds(self, window: Window | None) -> dict[str, Any]:
+        """What fills the templates with the bounds of a window."""
+        return self.resource.cursor.values(window) if self.resource.cursor and window else {}
 
     def contexts(self, window: Window | None) -> Iterator[dict[str, Any]]:
         """What fills the templates for each list: once nothing, or one row of the parent after the other.
@@ -249,9 +253,6 @@ class RESTStream(BlockStream):
             self._tap.writing = False
             self._tap.client.account.report()
 
-    def _bounds(self, window: Window | None) -> dict[str, Any]:
-        return self.resource.cursor.values(window) if self.resource.cursor and window else {}
-
     # Records.
 
     def _encoded(self, rows: list[Row]) -> list[bytes]:
@@ -309,7 +310,7 @@ class RESTStream(BlockStream):
         cursor = self.cursor
         window = Window(end - (cursor.window or timedelta(days=30)), end) if cursor else None
         for context in self.contexts(window):
-            page = next(self.walk(self.resource, {**context, **self._bounds(window)}))
+            page = next(self.walk(self.resource, {**context, **self.bounds(window)}))
             return f"{len(page.rows)} rows on the first page"
         return f"nothing to ask for: {self.resource.parent} has no rows"
 
