@@ -297,6 +297,13 @@ SAMPLES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("stripe", "charges", {"id": "ch_5", "amount": 500, "currency": "usd", "created": 1700000000, "captured": True, "status": "failed"}, None),
     ("stripe", "customers", {"id": "cus_1", "name": "Ada Lovelace", "email": "a@b.example", "address": {"city": "London", "postal_code": "01234"}},
      {"source_record_id": "cus_1", "full_name": "Ada Lovelace", "city": "London", "postal_code": "01234"}),
+    ("square", "payments", {"id": "P1", "status": "COMPLETED", "created_at": "2024-05-01T12:00:00.123Z", "amount_money": {"amount": 1000, "currency": "USD"}, "tip_money": {"amount": 150, "currency": "USD"}, "total_money": {"amount": 1150, "currency": "USD"}, "refunded_money": {"amount": 50, "currency": "USD"}, "location_id": "L1"},
+     {"transaction_id": "P1", "value": "11.00", "refund_amount": "0.50", "subtotal": "10.00", "tip": "1.50", "currency": "USD", "timestamp": "2024-05-01T12:00:00.123000Z", "location_id": "L1"}),
+    ("square", "payments", {"id": "P2", "status": "COMPLETED", "created_at": "2024-05-01T12:00:00Z", "total_money": {"amount": 500, "currency": "JPY"}}, {"value": "500", "currency": "JPY"}),
+    ("square", "payments", {"id": "P3", "status": "APPROVED", "created_at": "2024-05-01T12:00:00Z", "total_money": {"amount": 500, "currency": "USD"}}, None),
+    ("square", "customers", {"id": "C1", "given_name": "Ada", "family_name": "Lovelace", "birthday": "1815-12-10", "address": {"locality": "London", "postal_code": "01234"}},
+     {"source_record_id": "C1", "first_name": "Ada", "last_name": "Lovelace", "birth_date": "1815-12-10", "city": "London", "postal_code": "01234"}),
+    ("square", "loyalty_accounts", {"id": "LA1", "customer_id": "C1", "mapping": {"phone_number": "+13125550001"}}, {"source_record_id": "LA1", "loyalty_id": "LA1", "phone": "+13125550001"}),
 ]  # fmt: skip
 
 
