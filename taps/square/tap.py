@@ -79,7 +79,6 @@ class TapSquare(RESTTap):
             retry=Retry(
                 body=(
                     BodyRule("errors.0.code", frozenset({"INVALID_CURSOR"}), "restart"),  # they live five minutes
-                    BodyRule("errors.0.field", frozenset({"cursor"}), "restart"),
                     BodyRule("errors", then="again", statuses=frozenset({200})),
                 ),
                 code="errors.0.code",

@@ -109,7 +109,7 @@ def test_a_refresh_token_gives_new_access_tokens(seller: Square, tmp_path: Path)
     assert len(run.rows("customers")) == 700
     assert [call.path for call in seller.calls].count("/oauth2/token") == 2
     for secret in (square.TOKEN, square.CLIENT_SECRET, square.REFRESH):
-        assert secret not in run.log + run.output
+        assert secret not in run.log + run.output  # STATE is in the output
 
 
 def test_a_refused_refresh_token_fails_without_showing_it(seller: Square):
