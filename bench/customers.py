@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 RECORDS_PER_PERSON = 2.5
 _SYLLABLES = np.array(
-    "ba be bi bo bra da del di do fen ga gar ha hol jo ka kel la len lin ma mar mi mon na nor pa per ra rin ro sa sen sha ta ter tom va ven wa wil za".split()
+    """ba be bi bo bra da del di do fen ga gar ha hol jo ka kel la len lin ma mar mi mon na nor pa per ra rin ro sa sen
+    sha ta ter tom va ven wa wil za""".split()  # noqa: SIM905  easier to read
 )
 _GIVEN = np.array(
-    "james mary robert patricia john jennifer michael linda david elizabeth william barbara richard susan joseph jessica "
-    "thomas sarah charles karen christopher lisa daniel nancy matthew betty anthony margaret mark sandra donald ashley "
-    "steven kimberly paul emily andrew donna joshua michelle kenneth carol kevin amanda brian dorothy george melissa "
-    "timothy deborah ronald stephanie edward rebecca jason sharon jeffrey laura ryan cynthia jacob kathleen gary amy".split()
+    """james mary robert patricia john jennifer michael linda david elizabeth william barbara richard susan joseph
+    jessica thomas sarah charles karen christopher lisa daniel nancy matthew betty anthony margaret mark sandra donald
+    ashley steven kimberly paul emily andrew donna joshua michelle kenneth carol kevin amanda brian dorothy george
+    melissa timothy deborah ronald stephanie edward rebecca jason sharon jeffrey laura ryan cynthia jacob""".split()  # noqa: SIM905
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipe.streams import CANONICAL, CONVERSIONS, CUSTOMER_PROFILES, FRAGMENT_TYPES
 from transforms import parse
-from transforms.rules import Join, Sum
+from transforms.rules import Join, Product, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,8 @@ _NAMES = {
 _FRAGMENTS = {"user_id": "customer_id"} | {name: name for name in FRAGMENT_TYPES if name != "customer_id"}
 """Target -> the kind of identifier it is."""
 _REFUND = "refund_amount"
+_MADE = {"join", "sum", "product"}
+"""What a source that several columns make is written with."""
 
 UNUSED = ("unit_price", "cost", "fulfilment_status", "ip_address")
 """Targets that are worth knowing, and that no canonical stream has a field for."""
@@ -81,8 +83,10 @@ def columns(given: Any) -> list[str]:
     source = given.get("from") if _has_options(given) else given
     found: list[str] = []
     for candidate in parse.candidates(source, "", parse.Problems("")):
-        paths = candidate.parts if isinstance(candidate, Join) else [candidate]
-        found += [str(path.path if isinstance(path, Sum) else path) for path in paths]
+        if isinstance(candidate, Join | Product):
+            found += map(str, candidate.parts)
+        else:
+            found.append(str(candidate.path if isinstance(candidate, Sum) else candidate))
     return list(dict.fromkeys(found))
 
 
@@ -137,7 +141,7 @@ def _field(decided: Sequence[Decision]) -> Any:
 
 
 def _has_options(given: Any) -> bool:
-    return isinstance(given, dict) and not {"join", "sum"} & set(given)
+    return isinstance(given, dict) and not _MADE & set(given)
 
 
 def _names(decided: Sequence[Decision]) -> str | list[str]:

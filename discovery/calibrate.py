@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from discovery.lexicon import VOCABULARY, read_yaml
 from discovery.rules import NONE
-from discovery.words import VOCABULARY, loader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +49,7 @@ UNCHANGED = Calibration((0.0, 1.0), (0.0, 1.0))
 @cache
 def shipped() -> Calibration:
     """The table of this package."""
-    knots = loader(VOCABULARY / "calibration.yml")["knots"]
+    knots = read_yaml(VOCABULARY / "calibration.yml")["knots"]
     return Calibration(tuple(float(said) for said in knots), tuple(float(knots[said]) for said in knots))
 
 

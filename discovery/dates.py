@@ -75,6 +75,8 @@ _DAYS = (
     "%b %d, %Y",
     "%B %d, %Y",
     "%b %d %Y",
+    "%b-%d-%y",
+    "%b-%d-%Y",
     "%d/%b/%Y",
     "%a %b %d %Y",
     "%A, %B %d, %Y",
@@ -97,7 +99,7 @@ _SCALES = (("epoch_s", 10, 1), ("epoch_ms", 13, 1_000), ("epoch_us", 16, 1_000_0
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:\s?[AP]\.?M\.?)?", re.IGNORECASE)
 _EMPTY = re.compile(r"0*|0000-00-00.*|[-0/.]*")
 _LIKE_A_DAY = re.compile(
-    r".*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d[ /-]?[A-Z][a-z]{2}|[A-Z][a-z]{2,8}\.? \d{1,2}"
+    r".*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d[ /-]?[A-Z][a-z]{2}|[A-Z][a-z]{2,8}\.?[ -]\d{1,2}"
     r"|\d-?[A-Z]{3}-?\d|^\d{8}[ T]\d\d)"
 )
 """What every pattern below has in it; most texts have not, and are done with."""

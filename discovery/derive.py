@@ -69,6 +69,9 @@ def _say(choice: Choice, odds: dict[str, float], why: str) -> None:
             known.reasons = (*known.reasons, why)
         elif choice.seen.name.blank or (target == "subtotal" and choice.best.target == "value"):
             choice.candidates.append(Candidate(target, weight, 0.0, 0.0, (why,)))
+            for item in choice.candidates:
+                if item.target == NONE:
+                    item.odds = min(item.odds, 0.0)
         choice.candidates.sort(key=lambda item: -item.odds)
 
 

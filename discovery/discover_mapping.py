@@ -42,8 +42,6 @@ _FLAGS = {
     "no-model": "Ask no model, whatever the settings say.",
     "show-request": "Print what the model would be sent; send nothing and write nothing.",
 }
-_DEPTH = 4
-"""Levels of nested objects that are looked into."""
 _decode_record = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -151,7 +149,7 @@ class DiscoverMapping(StrictSettings, Target):
         for record in records:
             if stream.rows >= self.sample:
                 break
-            stream.profiler.add(flat(_record(record)))
+            stream.profiler.add(_as_paths(_record(record)))
             stream.rows += 1
 
     def _take_batch(self, message: batches.BatchMessage) -> None:
@@ -187,7 +185,7 @@ class DiscoverMapping(StrictSettings, Target):
                 proposal, doubts, note = model.assist(profile, proposal, self.model)
                 notes += [note] if note else []
             streams.append(stream_review(profile, proposal, stream.kinds, known, doubts))
-        return Review(self.config["tenant"], self.config["connector"], tuple(streams), tuple(notes))
+        return Review(self.config.get("tenant", ""), self.config["connector"], tuple(streams), tuple(notes))
 
     def _write_mapping(self, review: Review, out: Path) -> None:
         from discovery.assemble import missing
@@ -278,16 +276,9 @@ def _record(encoded: bytes) -> dict[str, Any]:
             return {}
 
 
-def flat(record: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """The record with the fields of nested objects beside its own, named as presets write paths: `customer.email`."""
-    found: dict[str, Any] = {}
-    for key, value in record.items():
-        name = above + key.replace(".", "\\.")
-        if isinstance(value, dict) and value and name.count(".") < _DEPTH:
-            found |= flat(value, f"{name}.")
-        else:
-            found[name] = value
-    return found
+def _as_paths(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with its fields named as presets write them: a dot in a name would lead into an object."""
+    return {name.replace(".", "\\."): value for name, value in record.items()}
 
 
 def main() -> NoReturn:

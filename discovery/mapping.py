@@ -80,9 +80,8 @@ class _Table:
 def build(profile: TableProfile, role: str, columns: Sequence[ColumnProposal]) -> tuple[Mapping, tuple[Blocker, ...]]:
     """The preset document (empty when the table feeds nothing) and the blockers."""
     by_target: dict[str, list[ColumnProposal]] = defaultdict(list)
-    unreachable = {column.name for column in profile.columns if "." in column.name and not column.nested}
     for column in sorted(columns, key=lambda item: -item.confidence):
-        if column.target and not column.alarm and column.column not in unreachable:
+        if column.target and not column.alarm:
             by_target[column.target].append(column)
     table = _Table(profile, role, dict(by_target))
     streams: Mapping = {}
@@ -91,7 +90,7 @@ def build(profile: TableProfile, role: str, columns: Sequence[ColumnProposal]) -
     if role in _PROFILES:
         name = _stream_name(profile.name) + ("_profiles" if streams else "")
         streams[name] = _profiles(table)
-    blockers = tuple(_blockers(table, columns, streams, unreachable))
+    blockers = tuple(_blockers(table, columns, streams))
     title = f"{profile.name or 'A table'}, as discovered"
     return ({"title": title, "streams": streams} if streams else {}), blockers
 
@@ -253,17 +252,8 @@ def _fragments(table: _Table, kinds: set[str] | None = None, key: Sequence[str] 
     return found
 
 
-def _blockers(
-    table: _Table, columns: Sequence[ColumnProposal], streams: Mapping, unreachable: set[str]
-) -> list[Blocker]:
-    found = [
-        Blocker(
-            "unsupported", column.target, "a preset cannot name a field with a dot in it: rename it", (column.column,)
-        )
-        for column in columns
-        if column.target and column.column in unreachable
-    ]
-    found += [Blocker("alarm", None, column.alarm, (column.column,)) for column in columns if column.alarm]
+def _blockers(table: _Table, columns: Sequence[ColumnProposal], streams: Mapping) -> list[Blocker]:
+    found = [Blocker("alarm", None, column.alarm, (column.column,)) for column in columns if column.alarm]
     if not streams:
         found.append(Blocker("unsupported", None, f"a table of {table.role}s feeds no canonical stream"))
     for stream in streams.values():

@@ -8,7 +8,7 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
 
-from discovery.words import VOCABULARY, loader
+from discovery.lexicon import VOCABULARY, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +31,10 @@ _PLUS_PHONE = re.compile(r"\+\d[\d\s().-]{6,17}\d|\(\d{3}\)\s?\d{3}-\d{4}|\d{3}-
 _CARD = re.compile(r"\d(?:[ -]?\d){12,18}")
 _LAST4 = re.compile(r"\d{4}")
 _TOKEN = re.compile(r"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{8,}")
-_PREFIXED = re.compile(r"\d{3,}[A-Za-z]{1,2}|[A-Za-z]{1,6}[-_#]?\d{2,}[A-Za-z]?|#\d+|[A-Z0-9]+(?:-[A-Z0-9]+)+")
+_ZONE = re.compile(r".*Time \(.+\)|[A-Z][a-z]+/[A-Z][A-Za-z_]+|UTC|GMT|[A-Z]{2,3}T")
+_PREFIXED = re.compile(
+    r"[A-Za-z]{1,12}(?:[-_](?:id[-_])?)?\d+|\d{3,}[A-Za-z]{1,2}|[A-Za-z]{1,6}[-_#]?\d{2,}[A-Za-z]?|#\d+|[A-Z0-9]+(?:-[A-Z0-9]+)+"
+)
 _POSTAL = re.compile(
     r"\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d|\d{4} ?[A-Z]{2}|\d{5}-\d{3}"
 )
@@ -60,7 +63,7 @@ def lists() -> dict[str, frozenset[str]]:
     """Name of a closed list (currencies, countries, ...) -> its values in lower case."""
     return {
         name: frozenset(item.strip().lower() for item in text.split(","))
-        for name, text in loader(VOCABULARY / "values.yml").items()
+        for name, text in read_yaml(VOCABULARY / "values.yml").items()
     }
 
 
@@ -82,7 +85,7 @@ def is_card_number(text: str) -> bool:
 def _length_fits(digits: str) -> bool:
     """The schemes' own lengths: Visa 13, 16, 19; Mastercard 16; American Express 15; Diners 14; the others 16 to 19."""
     if digits[0] == "4":
-        return len(digits) in {13, 16, 19}
+        return len(digits) in {16, 19}  # the old 13 digits are EAN codes today
     if digits[:2] in {"34", "37"}:
         return len(digits) == 15
     if digits[:2] in {"36", "38", "30"}:
@@ -137,6 +140,7 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     "last4": _full(_LAST4),
     "token": _full(_TOKEN),
     "prefixed": _full(_PREFIXED),
+    "zone": _full(_ZONE),
     "order_name": _full(re.compile(r"#\d{3,}[A-Za-z]?|[A-Z]{2,5}#\d+")),
     "postal": _full(_POSTAL),
     "person": lambda text: _PERSON.fullmatch(text) is not None,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from discovery.lexicon import VOCABULARY, read_yaml
 from discovery.rules import Terms, terms
-from discovery.words import VOCABULARY, loader, read
+from discovery.words import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ class Role:
 @cache
 def _features() -> dict[str, tuple[tuple[float, str, tuple[Terms, ...]], ...]]:
     found = {}
-    for role, lines in loader(VOCABULARY / "roles.yml").items():
+    for role, lines in read_yaml(VOCABULARY / "roles.yml").items():
         parsed = []
         for line in lines:
             weight, _, condition = line.partition(" ")
@@ -96,7 +97,9 @@ def _add_name(scores: dict[str, float], table: str) -> None:
 def _by_values(columns: Sequence[Evidence]) -> str:
     """A table without a telling name: lines have quantities or products, customers have no amounts."""
     kinds = [column.kind for column in columns]
-    if "decimal" not in kinds and "email" in kinds:
+    people = any(column.share(pattern) >= 0.6 for column in columns for pattern in ("email", "first_name"))
+    paid = "decimal" in kinds or any(column.share("currency") == 1 for column in columns)
+    if people and not paid:
         return "customer"
     small = any(
         column.kind == "whole"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from discovery.words import UNKNOWN, VOCABULARY, loader
+from discovery.lexicon import VOCABULARY, read_yaml
+from discovery.words import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +57,7 @@ class Rule:
 @cache
 def groups() -> dict[str, frozenset[str]]:
     """Name of a group -> its concepts."""
-    return {name: frozenset(text.split()) for name, text in loader(VOCABULARY / "rules.yml")["groups"].items()}
+    return {name: frozenset(text.split()) for name, text in read_yaml(VOCABULARY / "rules.yml")["groups"].items()}
 
 
 def terms(words: Iterable[str]) -> Terms:
@@ -90,7 +91,9 @@ def _concepts(text: str) -> set[str]:
 def rules() -> tuple[Rule, ...]:
     """Every rule of the file."""
     return tuple(
-        _rule(target, line) for target, lines in loader(VOCABULARY / "rules.yml")["targets"].items() for line in lines
+        _rule(target, line)
+        for target, lines in read_yaml(VOCABULARY / "rules.yml")["targets"].items()
+        for line in lines
     )
 
 

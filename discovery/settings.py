@@ -6,9 +6,7 @@ from singer_sdk import typing as th
 
 SAMPLE = 10_000
 SETTINGS = th.PropertiesList(
-    th.Property(
-        "tenant", th.StringType, default="", title="Tenant", description="Id of the tenant that the review is for"
-    ),
+    th.Property("tenant", th.StringType, title="Tenant", description="Id of the tenant that the review is for"),
     th.Property(
         "connector",
         th.StringType(min_length=1),

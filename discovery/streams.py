@@ -63,19 +63,16 @@ class StreamProfiler:
         self.rows = 0
         self._filled: dict[str, int] = {}
         self._distinct: dict[str, _Distinct] = {}
-        self._nested: set[str] = set()
         self._sample: list[dict[str, str]] = []
         self._dice = random.Random(_SEED)  # noqa: S311  the same sample for the same stream
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take a record."""
         row: dict[str, str] = {}
-        for key, value, nested in _flat(record):
+        for key, value in _flat(record):
             if key not in self._filled:
                 self._filled[key] = 0
                 self._distinct[key] = _Distinct()
-                if nested:
-                    self._nested.add(key)
             text = _text(value)
             if text:
                 self._filled[key] += 1
@@ -95,7 +92,6 @@ class StreamProfiler:
                 position,
                 [row.get(name) for row in self._sample],
                 Counts(self.rows, filled, self._distinct[name].count()),
-                nested=name in self._nested,
             )
             for position, (name, filled) in enumerate(self._filled.items())
         )
@@ -129,13 +125,13 @@ def profile_singer(lines: Iterable[bytes]) -> dict[str, TableProfile]:
     return {name: profiler.profile() for name, profiler in found.items()}
 
 
-def _flat(record: Mapping[str, Any], before: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, Any, bool]]:
-    """Each field, its value, and whether it is inside an object: objects are looked into, lists stay whole."""
+def _flat(record: Mapping[str, Any], before: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, Any]]:
+    """Each field by its path, with its value: objects are looked into, lists stay whole."""
     for key, value in record.items():
         if isinstance(value, dict) and value and depth and "." not in key:
             yield from _flat(value, f"{before}{key}.", depth - 1)
         else:
-            yield f"{before}{key}", value, bool(before)
+            yield f"{before}{key}", value
 
 
 def _text(value: Any) -> str:

@@ -48,8 +48,6 @@ def column_profile(
     values: Sequence[str | None],
     counts: Counts,
     declared: str = "string",
-    *,
-    nested: bool = False,
 ) -> ColumnProfile:
     """The profile of a column.
 
@@ -59,7 +57,6 @@ def column_profile(
         values: those sampled, as text, in order of appearance.
         counts: over all rows.
         declared: one of `table.TYPES`; a text column is given the type its values show.
-        nested: whether it is inside an object.
     """
     filled = [value for value in values if value is not None and value.strip()]
     tally = Counter(filled)
@@ -81,7 +78,6 @@ def column_profile(
         patterns=found,
         shapes=patterns.shapes(examined),
         frequent=tuple(tally.most_common()) if len(tally) <= _ENUMERATION else (),
-        nested=nested,
         dates=dates,
         minimum=counts.minimum,
         maximum=counts.maximum,

@@ -23,6 +23,7 @@ class ColumnProfile:
     """One column: counts over every row seen, the rest over a sample of them."""
 
     name: str
+    """Of a field inside an object: its path in the preset language (`customer.email`)."""
     position: int
     type: str = "unknown"
     """One of `TYPES`, as the values show it: a text column of dates is a date."""
@@ -38,8 +39,6 @@ class ColumnProfile:
     """The most frequent character shapes (`Aa+`, `#+.##`) with their share, most frequent first."""
     frequent: tuple[tuple[str, int], ...] = ()
     """Value and count in the sample, most frequent first, for a column of at most 20 distinct values."""
-    nested: bool = False
-    """It is inside an object: its name is a path of the preset language (`customer.email`)."""
     dates: DateFormat | None = None
     """How its times are written, if its values are times."""
     minimum: str | None = None

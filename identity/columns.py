@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.identify import Fragments
-from identity.records import FRAGMENTS, PERSON
+from identity.records import FRAGMENTS, PERSON, UPDATED
 from identity.settings import PersonalData
 from pipe.streams import Kind
 
@@ -44,6 +44,13 @@ class TableRows:
         self._lists = _combined(table.column(FRAGMENTS))
         self.keys = _combined(table.column(stream.key))
 
+    @property
+    def updated(self) -> pa.Array:
+        """When their source last changed them."""
+        if UPDATED not in self._table.column_names:
+            return pa.nulls(len(self.keys), pa.string())
+        return _combined(self._table.column(UPDATED)).cast(pa.string())
+
     def fragments(self) -> Fragments:
         """Their fragments, row by row."""
         flat = self._lists.flatten()
@@ -60,6 +67,13 @@ class TableRows:
             for name in table.column_names:
                 if self._is_hidden(name):
                     table = _replaced(table, name, self._hidden(name))
+        if persons.null_count:  # of records whose person was erased
+            for name in table.column_names:
+                if name in self._stream.personal_fields or name not in self._stream.field_names:
+                    column = _combined(table.column(name))
+                    table = _replaced(
+                        table, name, pc.if_else(persons.is_valid(), column, pa.nulls(len(column), column.type))
+                    )
         return table
 
     def _hashed(self, hashes: pa.Array, kept: NDArray[np.bool_]) -> pa.Array:

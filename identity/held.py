@@ -7,10 +7,14 @@ The pipe obeys it record by record, so that what was split stays split:
 | blocked | an identifier   | too many share it: it links nobody; a record with nothing else is known by its key    |
 | shared  | an identifier   | several people have it: it counts only where a record has nothing better              |
 | pinned  | a record's key  | its identifiers would lead elsewhere: it stays whose it is, whatever it carries       |
+
+Beside these there are forgotten records: a person was erased, and what comes of them again says so no more, unless
+the source has changed it since.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -31,6 +35,8 @@ PINNED: Final = "pinned"
 
 _HELD: Final = "SELECT left(replace(hash::VARCHAR, '-', ''), 30) FROM held WHERE rule = ?"
 
+_FORGOTTEN: Final = "SELECT left(replace(hash::VARCHAR, '-', ''), 30), max(moment) FROM forgotten GROUP BY ALL"
+
 
 class Held:
     """The exceptions that a tenant's store knows, in memory: they are few."""
@@ -39,6 +45,9 @@ class Held:
         """Read them."""
         with store.guard():
             found = {rule: store.db.execute(_HELD, [rule]).fetchall() for rule in (BLOCKED, SHARED, PINNED)}
+            erased = store.db.execute(_FORGOTTEN).fetchall()
+        self.forgotten: dict[str, int] = dict(erased)
+        """Hash of an erased record's key -> when, in microseconds since 1970 UTC."""
         self._sets = {rule: pa.array([text for (text,) in rows], pa.string()) for rule, rows in found.items()}
 
     def has(self, rule: str) -> bool:
@@ -50,6 +59,14 @@ class Held:
         if not self.has(rule):
             return np.zeros(len(hashes), np.bool_)
         return np.asarray(pc.is_in(hashes, value_set=self._sets[rule]).to_numpy(zero_copy_only=False), np.bool_)
+
+    def erased(self, hashes: pa.Array, updated: pa.Array) -> Flags:
+        """Which records are forgotten: by the hashes of their keys, and when their source changed them, in text."""
+        found = np.zeros(len(hashes), np.bool_)
+        places = np.flatnonzero(pc.is_in(hashes, value_set=pa.array(list(self.forgotten), pa.string())))
+        for place in places.tolist():
+            found[place] = not _is_later(updated[place].as_py(), self.forgotten[hashes[place].as_py()])
+        return found
 
     def linking(self, records: Numbers, codes: Numbers, hashes: pa.Array, count: int) -> Flags:
         """Which entries of a block's links may link.
@@ -74,3 +91,11 @@ class Held:
         later = order[1:][records[order[1:]] == records[order[:-1]]]
         links[later] = False  # of several the first by hash: an order that no source can change
         return links
+
+
+def _is_later(text: str | None, moment: int) -> bool:
+    """Whether a time (RFC 3339) is after a moment in microseconds; a time that is none is not."""
+    try:
+        return datetime.fromisoformat(text or "") > datetime.fromtimestamp(moment / 1e6, UTC)
+    except (ValueError, TypeError):
+        return False

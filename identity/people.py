@@ -100,7 +100,9 @@ class People:
         """New persons. An identifier founds at most one, because from then on it is known: no id is used twice."""
         # Of the smallest hash, wherever it stands in the record: a source may list its identifiers in any order.
         founders = _smallest(links, len(mints))[mints]
-        uids = self._store.add_persons(self._count + 1, links.hashes.take(pa.array(founders)), self._now)
+        uids = self._store.add_persons(
+            self._count + 1, links.hashes.take(pa.array(founders)), self._now, unlike_all=bool(self.held.forgotten)
+        )
         self._count += len(uids)
         self.minted += len(uids)
         return uids

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FRAGMENTS: Final = "identity_fragments"
 PERSON: Final = "global_customer_id"
 TENANT: Final = "customer_id"
+UPDATED: Final = "source_updated_at"
 
 
 _SHORT: Final = msgspec.Meta(max_length=LONGEST)
@@ -70,9 +71,11 @@ class Codec:
         self._personal = personal
         self._digest = digest
         self._properties = dict.fromkeys((*properties, FRAGMENTS, PERSON))
-        key = {"key": stream.key, "tenant": TENANT, "fragments": FRAGMENTS}
+        key = {"key": stream.key, "tenant": TENANT, "fragments": FRAGMENTS, "updated": UPDATED}
         links = msgspec.defstruct(
-            "Links", [(*_KEY, UNSET), (*_ROLES[TENANT], UNSET), (*_ROLES[FRAGMENTS], UNSET)], rename=key
+            "Links",
+            [(*_KEY, UNSET), (*_ROLES[TENANT], UNSET), (*_ROLES[FRAGMENTS], UNSET), ("updated", Any, None)],
+            rename=key,
         )
         self._links = msgspec.json.Decoder(links).decode
         self._compile()
@@ -107,6 +110,12 @@ class Codec:
             if (text := getattr(record, attribute)) is not UNSET:
                 setattr(record, attribute, self._digest(column, text) if text and column else None)
         return messages.encode(record)
+
+    def blanked(self, record: Raw) -> bytes:
+        """The record without anything about a person: one who was erased."""
+        content: dict[str, Any] = msgspec.json.decode(record)
+        hidden = (*self._stream.personal_fields, *(content.keys() - set(self._stream.field_names)), PERSON)
+        return messages.encode({**content, **dict.fromkeys(hidden), FRAGMENTS: []})
 
     def _compile(self) -> None:
         """A struct type with a field for every property known so far."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from singer_sdk.helpers.capabilities import PluginCapabilities
@@ -15,7 +16,7 @@ from identity import columns, settings
 from identity.columns import TableRows
 from identity.fragments import Normaliser
 from identity.hashing import Hasher
-from identity.identify import Identifiers
+from identity.identify import Fragments, Identifiers
 from identity.keys import tenant_key
 from identity.lineage import Lineage
 from identity.links import find_links
@@ -32,7 +33,6 @@ from pipe.rejects import RejectLog
 from pipe.streams import CANONICAL, CONVERSIONS, CUSTOMER_PROFILES, IDENTITY_MAP, IDENTITY_MERGES, REJECTS
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from pipe.streams import Stream
@@ -204,9 +204,27 @@ class ResolveIdentity(PipeMapper):
                 "hashed_cc holds plain card numbers; they were dropped, but should never leave the source: "
                 "let it send a fingerprint or token"
             )
+        if not self.people.held.forgotten:
+            return hashes, *self._find(rows.keys, fragments, hashes)
         with self.store.guard():
-            links, kept = find_links(rows.keys, fragments, hashes, self.identifiers, self.people)
-        return hashes, kept, self.people.resolve(links)
+            erased = self.people.held.erased(self.identifiers.of_records(rows.keys), rows.updated)
+        told = ~erased[fragments.records]
+        chosen = pa.array(np.flatnonzero(told))
+        number = np.cumsum(~erased) - 1
+        fewer = Fragments(
+            number[fragments.records[told]],
+            *(part.take(chosen) for part in (fragments.kinds, fragments.values, fragments.sources)),
+        )
+        kept = np.zeros(len(told), np.bool_)
+        kept[told], found = self._find(rows.keys.filter(pa.array(~erased)), fewer, hashes.take(chosen))
+        places = pa.array(np.where(erased, 0, number), mask=erased)
+        return hashes, kept, found.take(places) if len(found) else pa.nulls(len(erased), pa.string())
+
+    def _find(self, keys: pa.Array, fragments: Fragments, hashes: pa.Array) -> tuple[NDArray[np.bool_], pa.Array]:
+        """Which fragments are kept, and the person of each record."""
+        with self.store.guard():
+            links, kept = find_links(keys, fragments, hashes, self.identifiers, self.people)
+        return kept, self.people.resolve(links)
 
     def _check(self, stream: Stream, key: str | None, tenant: str | None) -> None:
         if not key:

@@ -52,6 +52,7 @@ class RecordRows:
         self._records: list[msgspec.Raw] = []
         self._keys: list[str] = []
         self._fragments: list[list[Fragment]] = []
+        self._updated: list[str | None] = []
 
     def add(self, record: msgspec.Raw, position: int, links: Any) -> None:
         """Take a record as it came, and what `Codec.links` says of it."""
@@ -59,11 +60,18 @@ class RecordRows:
         self._positions.append(position)
         self._keys.append(links.key)
         self._fragments.append(links.fragments or [])
+        updated = getattr(links, "updated", None)
+        self._updated.append(updated if isinstance(updated, str) else None)
 
     @property
     def keys(self) -> pa.Array:
         """The records' own keys."""
         return pa.array(self._keys, pa.string())
+
+    @property
+    def updated(self) -> pa.Array:
+        """When their source last changed them."""
+        return pa.array(self._updated, pa.string())
 
     def fragments(self) -> Fragments:
         """Their fragments, record by record."""
@@ -82,6 +90,9 @@ class RecordRows:
         for record, position, fragments, person in rows:
             links = [_marked(each, mark) for each, (mark, stays) in zip(fragments, marks) if stays]  # noqa: B905
             try:
+                if person is None:
+                    yield mended(self._codec.blanked, record)
+                    continue
                 whole = mended(self._codec.decode, record)
             except SkippableError as error:
                 self._reject(record, position, error)

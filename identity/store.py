@@ -18,7 +18,7 @@ from identity.engine import ROWS, texts
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
 from identity.hashing import UID_DIGITS
 from identity.store_file import connect, damaged, faults
-from pipe.columnar import literal
+from pipe.columnar import fetch, literal
 from pipe.errors import PipeError
 
 if TYPE_CHECKING:
@@ -168,21 +168,31 @@ class Store:
 
     # Writing: within one transaction until `commit`.
 
-    def add_persons(self, first: int, founders: pa.Array, now: int) -> pa.Array:
+    def add_persons(self, first: int, founders: pa.Array, now: int, *, unlike_all: bool = False) -> pa.Array:
         """New persons, numbered from `first` on, and each one's id: no chance in it, it follows from the founder.
 
         Args:
             first: number of the first.
             founders: hash of an identifier of each.
             now: microseconds since 1970 UTC.
+            unlike_all: whether the founder may have founded somebody before, who was erased.
         """
         numbers = pa.array(np.arange(first, first + len(founders), dtype=np.int32))
         secret = literal(self._secret)
         query = f"SELECT place, 'p_' || left(sha256({secret} || hash), {UID_DIGITS}) AS text FROM {ROWS}"  # noqa: S608
         with self.guard():
             uids = texts(self.db, query, pa.table({"hash": founders}))
+            while unlike_all and (again := self._taken(uids)).any():
+                founders = pc.if_else(pa.array(again), pc.binary_join_element_wise(founders, "again", ""), founders)
+                uids = texts(self.db, query, pa.table({"hash": founders}))
         self.insert("person", f"id, uid, {int(now)}", pa.table({"id": numbers, "uid": uids}))
         return uids
+
+    def _taken(self, uids: pa.Array) -> NDArray[np.bool_]:
+        self.db.register("made", pa.table({"uid": uids}))
+        known = fetch(self.db, "SELECT uid FROM made SEMI JOIN person USING (uid)").column("uid").combine_chunks()
+        self.db.unregister("made")
+        return np.asarray(pc.is_in(uids, value_set=known).to_numpy(zero_copy_only=False), np.bool_)
 
     def add_identifiers(
         self, hashes: pa.Array, persons: NDArray[Any], kinds: NDArray[Any], sources: pa.Array, now: int

@@ -214,7 +214,7 @@ def _migrate(db: duckdb.DuckDBPyConnection) -> None:
     (version,) = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone() or ("",)
     if version == str(store_tables.OLDER):
         db.execute(
-            f"BEGIN; {store_tables.FROM_OLDER}; UPDATE meta SET value = '{VERSION}' WHERE name = 'version'; COMMIT"
+            f"BEGIN; {store_tables.FROM_OLDER}; UPDATE meta SET value = '{VERSION}' WHERE name = 'version'; COMMIT"  # noqa: S608
         )
 
 

@@ -63,6 +63,11 @@ CREATE TABLE forgotten (         -- erased records: keyed hash of the record's k
     hash UUID NOT NULL,
     moment BIGINT NOT NULL
 );
+CREATE TABLE erased (            -- rows of identity_map that were erased with their person
+    identity_map_id VARCHAR NOT NULL,
+    moment BIGINT NOT NULL,
+    reconcile INTEGER NOT NULL
+);
 CREATE TABLE edge (              -- the links of the last reconcile, between units
     left_key VARCHAR NOT NULL,
     right_key VARCHAR NOT NULL,
@@ -115,4 +120,4 @@ UPDATE person SET minted = seen.moment
 FROM (SELECT person, min(first_seen) AS moment FROM ident GROUP BY person) AS seen WHERE seen.person = person.id;
 {"".join(f"ALTER TABLE merge ADD COLUMN {name} {kind};" for name, kind in _MERGE_DETAILS.items())}
 {_RECONCILE.strip().rstrip(";")}
-"""
+"""  # noqa: S608

@@ -26,7 +26,7 @@ COMMANDS = {
     "map": ("plugins.map_command:command", "Show what a tenant's records become."),
     "mcp": ("plugins.mcp_server.command:command", "Serve the tenants to an agent, by the Model Context Protocol."),
     "identity": ("plugins.identity_command:identity", "People: who they are, why, and how good that is."),
-    "discover": ("plugins.discover:command", "Propose how a source becomes conversions, with a review to approve."),
+    "discover": ("plugins.discover:command", "Propose how a source is mapped, for you to approve."),
     "models": ("plugins.models_command:models", "Compute tables from what is in a tenant's warehouse."),
     "reauth": ("plugins.reauth:command", "Give CONNECTOR of TENANT new credentials."),
     "doctor": ("plugins.doctor:command", "Look whether TENANT can run."),

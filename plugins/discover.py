@@ -44,7 +44,7 @@ def click_command(found: Any) -> click.Command:
 
 @click.group("discover", cls=_Discover)
 def command() -> None:
-    """Propose how a source becomes conversions, with a review to approve."""
+    """Propose how a source is mapped, for you to approve."""
 
 
 @command.command("tenant", context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,7 +67,7 @@ def tenant_command(
     applied: Path | None,
     out: Path | None,
 ) -> None:
-    """Propose how a source becomes conversions, with a review to approve.
+    """Propose how a source is mapped, for you to approve.
 
     \b
     growthnav discover acme csv            tests the connection, samples, writes a review

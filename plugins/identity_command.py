@@ -40,7 +40,7 @@ def evaluate_command(
 ) -> None:
     """Link the records of FILES (CSV or Parquet) with the shipped settings and compare with the truth.
 
-    Columns are recognised by their names; what was taken for what is printed. The fields are those of docs/identity.md.
+    Columns are recognised by their names; what was taken for what is printed. The fields are those of docs/linking.md.
     """
     from identity.evaluation import evaluate_files  # heavy, and not every command of this group needs it
 

@@ -44,7 +44,9 @@ class FileLease:
     def read(self) -> tuple[bytes, str] | None:
         """As `LeaseStore.read`."""
         try:
-            content = self._path.read_bytes()
+            with self._path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)  # else it may be read while half written
+                content = file.read()
         except FileNotFoundError:
             return None
         return (content, _version(content)) if content else None

@@ -64,7 +64,11 @@ def preview(project: Project, tenant: Tenant, tap: Plugin, rows: int, seconds: f
     from transforms import preview as shown
     from transforms.map_conversions import MapConversions
 
-    settings = mappings.settings(project, tenant) | {"tenant": tenant.name, "emit": "records"}
+    settings = mappings.settings(project, tenant) | {
+        "tenant": tenant.name,
+        "emit": "records",
+        "extractor": tap.name,
+    }
     mapper = MapConversions(config=settings)
     text = io.StringIO()
     with tempfile.TemporaryDirectory() as scratch, redirect_stdout(text):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipe.files import keep
 from pipe.streams import Stream
+from plugins import plugin_call
 from transforms import sources
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def settings(project: Project, tenant: Tenant) -> dict[str, Any]:
     plugin = project.plugins.get(MAPPER)
     if plugin is None:
         return {}
-    merged = {**plugin.config, **tenant.config(plugin)[1]}
+    merged = plugin_call.settings(project, plugin, tenant.name, tenant.config(plugin)[1])
     merged["sources"] = [_in_project(entry, project.root) for entry in merged.get("sources") or []]
     return merged
 

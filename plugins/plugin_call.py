@@ -17,7 +17,6 @@ from pipe.errors import (
     SkippableError,
 )
 from plugins import redact, wiring
-from plugins.secrets.environment import BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,11 +52,8 @@ def call(
     executable = project.root / plugin.executable
     prefix = re.sub(r"\W", "_", executable.name).upper()
     values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in config.items()}
-    inherited = {
-        name: value
-        for name, value in project.environment.items()
-        if not name.startswith(f"{prefix}_") and not BLOB.fullmatch(name)
-    }
+    common = redact.environment_for_none(project, project.environment)
+    inherited = {name: value for name, value in common.items() if not name.startswith(f"{prefix}_")}
     environment = inherited | {f"{prefix}_{name}".upper(): value for name, value in values.items()}
     try:
         done = subprocess.run(

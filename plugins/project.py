@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipe.errors import ConfigurationError
 from plugins import policy, wiring
 from plugins.orchestration import schedules
-from plugins.orchestration.schedules import TENANT_VARIABLE
 from plugins.policy import RunPolicy
 from plugins.wiring import Document, Keys, Problems
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KINDS = ("extractors", "mappers", "loaders")
+TENANT_VARIABLE = wiring.TENANT_VARIABLE
 TENANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """What a dataset (`growthnav_<tenant>`), a file name and a Meltano environment all allow."""
 VARIANT_NAME = re.compile(rf"({TENANT_NAME.pattern})-[a-z0-9_]{{1,62}}")

@@ -77,6 +77,12 @@ def environment_for(project: Project, tenant: Tenant, environment: Mapping[str, 
     }
 
 
+def environment_for_none(project: Project, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what any tenant's file refers to, and without whole stored secrets."""
+    theirs = _variables([tenant.document.content for tenant in project.tenants.values()])
+    return {name: value for name, value in environment.items() if name not in theirs and not BLOB.fullmatch(name)}
+
+
 def check_references(
     project: Project, tenant: Tenant, plugins: Iterable[Plugin], environment: Mapping[str, str]
 ) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipe.errors import ConfigurationError, RetriableError
 from pipe.streams import CANONICAL
 from plugins import plugin_call
+from plugins.project import choose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from plugins.project import Plugin, Project, Tenant
     from transforms.models.queries import Parameters
@@ -86,9 +88,15 @@ class DuckDBWarehouse:
         )
 
     def drop(self) -> None:
-        """As `Warehouse.drop`; the file goes."""
-        for path in (self._path, Path(f"{self._path}.wal")):
-            path.unlink(missing_ok=True)
+        """As `Warehouse.drop`; the file goes, too, unless something else is in it."""
+        if not self._path.exists():
+            return
+        with self._open(read_only=False) as connection:
+            connection.execute(f'DROP SCHEMA IF EXISTS "{self._schema}" CASCADE')
+            left = connection.execute("SELECT 1 FROM information_schema.tables LIMIT 1").fetchone()
+        if not left:
+            for path in (self._path, Path(f"{self._path}.wal")):
+                path.unlink(missing_ok=True)
 
     def tables(self) -> set[str]:
         """As `Warehouse.tables`."""
@@ -98,16 +106,21 @@ class DuckDBWarehouse:
         return {str(name) for (name,) in self.query(sql)}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """As `Warehouse.query`.
+        """As `Warehouse.query`."""
+        with self._open(read_only=True) as connection:
+            rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+        return rows
+
+    def _open(self, *, read_only: bool) -> Any:
+        """The file.
 
         Raises:
-            RetriableError: a run has the file open.
+            RetriableError: a run has it open.
         """
         import duckdb
 
         try:
-            with duckdb.connect(str(self._path), read_only=True) as connection:
-                return connection.execute(sql).fetchall()
+            return duckdb.connect(str(self._path), read_only=read_only)
         except duckdb.IOException:
             raise RetriableError(f"{self._path.name} is in use", remedy="Wait for the run's end") from None
 
@@ -134,23 +147,29 @@ class BigQueryWarehouse:
         """As `Warehouse.exists`."""
         from google.api_core.exceptions import NotFound
 
-        try:
-            self._client.get_dataset(self._dataset)
-        except NotFound:
-            return False
-        return True
+        with _service_errors("looking for the dataset"):
+            try:
+                self._client.get_dataset(self._dataset)
+            except NotFound:
+                return False
+            return True
 
     def drop(self) -> None:
         """As `Warehouse.drop`."""
-        self._client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
+        with _service_errors("removing the dataset"):
+            self._client.delete_dataset(self._dataset, delete_contents=True, not_found_ok=True)
 
     def tables(self) -> set[str]:
         """As `Warehouse.tables`."""
-        return {table.table_id for table in self._client.list_tables(self._dataset)} if self.exists() else set()
+        if not self.exists():
+            return set()
+        with _service_errors("listing tables"):
+            return {table.table_id for table in self._client.list_tables(self._dataset)}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """As `Warehouse.query`."""
-        return [tuple(row.values()) for row in self._client.query(sql).result()]
+        with _service_errors("the query"):
+            return [tuple(row.values()) for row in self._client.query(sql).result()]
 
     def make_models(self, parameters: Parameters) -> dict[str, int]:
         """As `Warehouse.make_models`, and raises as `transforms.models.bigquery.run`."""
@@ -175,4 +194,11 @@ def loader_of(project: Project, tenant: Tenant) -> Plugin:
     scheduled = project.plugins_of(job for _, job in tenant.schedules)
     configured = [project.plugins.get(str(entry.get("name"))) for _, entry in tenant.entries("loaders")]
     found = (plugin for plugin in (*scheduled, *configured) if plugin and plugin.kind == "loaders")
-    return next(found, project.plugins[LOADERS[0]])
+    return next(found, None) or choose("plugin", LOADERS[0], project.plugins)
+
+
+def _service_errors(what: str) -> AbstractContextManager[None]:
+    """The client's errors as ours; the client is loaded only where it is used."""
+    from targets.bigquery.errors import service_errors
+
+    return service_errors(what)

@@ -21,6 +21,9 @@ Keys = tuple["str | int", ...]
 """Way from the top of a YAML document to a value: names of mappings, numbers in lists."""
 
 FILE = "meltano.yml"
+TENANT_VARIABLE = "MELTANO_ENVIRONMENT"
+"""Binds a schedule to its tenant."""
+
 _INCLUDABLE = {"plugins", "schedules", "environments", "jobs"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REFERENCE = re.compile(r"(\\)?\$(?:{(\w+)}|([A-Z][A-Z0-9_]*))")  # as Meltano's own pattern; a backslash escapes

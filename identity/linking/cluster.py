@@ -2,7 +2,7 @@
 
 Closure makes one person of everything that is connected, so a single false link joins two people, and a chain of them
 many. Label propagation (Raghavan, Albert and Kumara, Near linear time algorithm to detect community structures, 2007)
-lets every record join the person its links weigh most for, so a false link between two well-connected groups is outvoted.
+lets every record join the person its links weigh most for, so a false link between two close groups is outvoted.
 
 Everything is done on whole arrays; no loop runs over records.
 """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NAMES: Final = {
-    "first_name": "firstname first given givenname forename fname christianname namefirst prename vorname prenom nombre",
+    "first_name": "firstname first given givenname forename fname christianname namefirst vorname prenom nombre",
     "middle_name": "middlename middle middleinitial mi mname middlenames namemiddle",
     "last_name": "lastname last surname familyname lname namelast sname family nachname secondname apellido",
     "full_name": "fullname name customername personname displayname contactname wholename customer completename",
@@ -93,9 +93,9 @@ def _fields(column: str) -> list[tuple[int, str]]:
     return [(_WORD, field)] if field and not words & _NOT_OF_A_PERSON else []
 
 
-_NOT_OF_A_PERSON: Final = {
-    "store", "shop", "product", "company", "file", "date", "count", "status", "type", "created", "updated", "opt", "flag", "score",
-}  # fmt: skip
+_NOT_OF_A_PERSON: Final = frozenset(
+    "store shop product company file date count status type created updated opt flag score".split()  # noqa: SIM905
+)
 """Words beside which a telling one tells something else, such as `store_city`; not asked of names known whole."""
 
 

@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
-
     from numpy.typing import NDArray
 
     from identity.linking.settings import LinkSettings
 
 SCHEMA: Final = "growthnav_linking"
 
-MEGABYTES, MEGABYTES_PER_MILLION = 300, 300
-"""Memory of the engine's own connection: so much, and so much more for a million records; it puts more aside on disk."""
+MEGABYTES, MEGABYTES_PER_MILLION = 400, 400
+"""Memory of the engine's own connection: so much, and more for each million records; the rest goes to disk."""
 
 FEWEST_RECORDS: Final = 50
 """Fewer are linked by identifiers only: there is nothing to judge a score by."""
@@ -66,17 +65,17 @@ def run(
 ) -> Linked:
     """See `identity.linking.link`."""
     report = Report(records=len(records))
-    with _workspace(connection, len(records)) as db:
+    with workspace(connection, len(records)) as db:
         with _timed(report, "prepare"):
             prepare(db, records, settings.region)
             ids = fetch(db, f"SELECT record_id FROM {PERSON} ORDER BY uid").column(0).cast(pa.string()).combine_chunks()  # noqa: S608
             decided = decisions(manual, ids)
             blocked = block_shared(db, settings)
             set_aside(db)
-        model = _choose(db, settings, report)
+        model = choose(db, settings, report)
         if model is None:
             at, graph = None, _certain(db, report)
-            labels = _cluster(graph, decided, len(ids), "closure", settings, report)
+            labels = _cluster(graph, decided, len(ids), "closure", settings.seed)
             edges = _certain_links(db, labels, ids)
         else:
             prior = score.PRIOR / max(len(ids), 2)
@@ -93,11 +92,13 @@ def run(
             graph = weigh(settings.threshold or model.threshold)
 
             def at(threshold: float) -> NDArray[np.int64]:
-                return _cluster(weigh(threshold), decided, len(ids), settings.clustering, settings, Report())
+                return _cluster(weigh(threshold), decided, len(ids), settings.clustering, settings.seed)
 
-            labels = _cluster(graph, decided, len(ids), settings.clustering, settings, report)
+            with _timed(report, "cluster"):
+                labels = _cluster(graph, decided, len(ids), settings.clustering, settings.seed)
             with _timed(report, "details"):
-                edges = _details(db, scorer, model, graph, labels, prior, report)
+                _set_linked(db, graph, labels)
+                edges = score.details(db, scorer, model, odds(report.prior) - odds(prior))
         edges = _with_others(db, edges, labels, decided, ids)
     sizes = np.bincount(labels, minlength=1)
     report.people, report.largest_cluster, report.links = int((sizes > 0).sum()), int(sizes.max()), len(edges)
@@ -108,7 +109,7 @@ def run(
     )
 
 
-def _choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Report) -> Model | None:
+def choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Report) -> Model | None:
     """The model to score with, or None when identifiers alone must do; the report says why."""
     counts = db.execute(f"SELECT count(*), {', '.join(f'count({name})' for name in COLUMNS)} FROM {PERSON}").fetchall()  # noqa: S608
     records, *filled = counts[0]
@@ -145,12 +146,17 @@ def _certain(db: duckdb.DuckDBPyConnection, report: Report) -> Graph:
 def _scored(scored: score.Scored, same: Graph, report: Report, threshold: float) -> Graph:
     """What the scores say at a threshold."""
     prior = report.prior or 0.5
-    weight = scored.evidence + np.log2(prior / (1 - prior)) - np.log2(threshold / (1 - threshold))
+    weight = scored.evidence + odds(prior) - odds(threshold)
     report.pairs_scored, report.vetoed = len(weight), int((scored.vetoed & (weight > 0)).sum())
     report.expected_matches = prior * report.records * (report.records - 1) / 2
     weight = np.where(scored.vetoed, VETO_WEIGHT, weight)
     used = (weight > 0) | scored.vetoed
     return _with(Graph(scored.left[used], scored.right[used], weight[used]), same)
+
+
+def odds(probability: float) -> float:
+    """In bits."""
+    return float(np.log2(probability / (1 - probability)))
 
 
 def _with(one: Graph, other: Graph) -> Graph:
@@ -168,47 +174,31 @@ def _pairs(db: duckdb.DuckDBPyConnection, table: str) -> Graph:
     return Graph(left, right, np.full(len(left), CERTAIN_WEIGHT))
 
 
-def _cluster(
-    graph: Graph, decided: Decisions, count: int, clustering: str, settings: LinkSettings, report: Report
-) -> NDArray[np.int64]:
+def _cluster(graph: Graph, decided: Decisions, count: int, clustering: str, seed: int) -> NDArray[np.int64]:
     """The person of each record."""
-    with _timed(report, "cluster"):
-        # What was linked by hand moves as one.
-        node = cluster.components(count, *decided.links.T)
-        nodes = int(node.max()) + 1 if count else 0
-        apart = node[decided.unlinks]
-        left, right = np.concatenate([node[graph.left], apart[:, 0]]), np.concatenate([node[graph.right], apart[:, 1]])
-        weight = np.concatenate([graph.weight, np.full(len(apart), -MANUAL_WEIGHT)])
-        if clustering == "closure":
-            labels = cluster.components(nodes, left[weight > 0], right[weight > 0])
-        else:
-            labels = cluster.propagate(nodes, left, right, weight, settings.seed)
-        labels = separate(labels, apart, left, right, weight)
-        # A person is connected by links: who lost the last one on the way stands alone.
-        inside = (weight > 0) & (labels[left] == labels[right])
-        return cluster.in_order(cluster.components(nodes, left[inside], right[inside])[node])
+    # What was linked by hand moves as one.
+    node = cluster.components(count, *decided.links.T)
+    nodes = int(node.max()) + 1 if count else 0
+    apart = node[decided.unlinks]
+    left, right = np.concatenate([node[graph.left], apart[:, 0]]), np.concatenate([node[graph.right], apart[:, 1]])
+    weight = np.concatenate([graph.weight, np.full(len(apart), -MANUAL_WEIGHT)])
+    if clustering == "closure":
+        labels = cluster.components(nodes, left[weight > 0], right[weight > 0])
+    else:
+        labels = cluster.propagate(nodes, left, right, weight, seed)
+    labels = separate(labels, apart, left, right, weight)
+    # A person is connected by links: who lost the last one on the way stands alone.
+    inside = (weight > 0) & (labels[left] == labels[right])
+    return cluster.in_order(cluster.components(nodes, left[inside], right[inside])[node])
 
 
-def _register_linked(db: duckdb.DuckDBPyConnection, left: NDArray[np.int64], right: NDArray[np.int64]) -> None:
-    db.register("linked_view", pa.table({"left_uid": left.astype(np.int32), "right_uid": right.astype(np.int32)}))
+def _set_linked(db: duckdb.DuckDBPyConnection, graph: Graph, labels: NDArray[np.int64]) -> None:
+    """Make the table `linked` of the links inside people."""
+    inside = (graph.weight > 0) & (labels[graph.left] == labels[graph.right])
+    columns = {"left_uid": graph.left[inside].astype(np.int32), "right_uid": graph.right[inside].astype(np.int32)}
+    db.register("linked_view", pa.table(columns))
     db.execute("CREATE OR REPLACE TABLE linked AS SELECT * FROM linked_view")
     db.unregister("linked_view")
-
-
-def _details(
-    db: duckdb.DuckDBPyConnection,
-    scorer: object,
-    model: Model,
-    graph: Graph,
-    labels: NDArray[np.int64],
-    prior: float,
-    report: Report,
-) -> pa.Table:
-    """The links inside people, with all that speaks for each."""
-    inside = (graph.weight > 0) & (labels[graph.left] == labels[graph.right])
-    _register_linked(db, graph.left[inside], graph.right[inside])
-    now = report.prior or prior
-    return score.details(db, scorer, model, float(np.log2(now / (1 - now)) - np.log2(prior / (1 - prior))))
 
 
 def _certain_links(db: duckdb.DuckDBPyConnection, labels: NDArray[np.int64], ids: pa.Array) -> pa.Table:
@@ -229,7 +219,7 @@ def _with_others(
     inside = labels[same.left] == labels[same.right]
     others = [
         _bare_links(ids, same.left[inside], same.right[inside], "same", pa.nulls(int(inside.sum()), pa.string())),
-        _bare_links(ids, *decided.links.T, "manual", pa.nulls(len(decided.links), pa.string())),
+        _bare_links(ids, decided.links[:, 0], decided.links[:, 1], "manual", pa.nulls(len(decided.links), pa.string())),
     ]
     texts = [field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field for field in edges.schema]
     table = pa.concat_tables([edges.cast(pa.schema(texts)), *others], promote_options="default")
@@ -246,7 +236,7 @@ def _bare_links(
 
 
 @contextmanager
-def _workspace(connection: duckdb.DuckDBPyConnection | None, records: int) -> Iterator[duckdb.DuckDBPyConnection]:
+def workspace(connection: duckdb.DuckDBPyConnection | None, records: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose current schema is ours and empty."""
     if connection is None:
         with TemporaryDirectory() as directory:

@@ -43,7 +43,7 @@ def decisions(manual: pa.Table | None, ids: pa.Array) -> Decisions:
     wrong = set(manual.column("decision").unique().to_pylist()) - {"link", "unlink"}
     if wrong:
         raise DataError("a decision must be link or unlink", field="decision", remedy="Correct the manual decisions")
-    left, right = (pc.index_in(manual.column(name), ids) for name in ("left", "right"))
+    left, right = (pc.index_in(manual.column(name).cast(ids.type), ids) for name in ("left", "right"))
     known = pc.and_(pc.is_valid(left), pc.is_valid(right)).to_numpy()
     pairs = np.column_stack([left.to_numpy()[known], right.to_numpy()[known]]).astype(np.int64)
     pairs.sort(axis=1)

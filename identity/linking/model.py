@@ -1,10 +1,14 @@
 """The person model: data, not code. `person.json` is the shipped one.
 
-A model has a `version`, a `threshold` (least match probability of a link), `blocking` rules (which records meet: those
-equal in every part of one rule's `key`; `broad` ones fade out as records grow), `comparisons` (what is compared, in levels from best to worst; of each the
-condition in SQL, the probability `m` among pairs of one person and `u` among others, and `tf`, the column whose
-frequent values count less), `training` sessions (the columns in which pairs agree from which the rest of the model is
-learned) and `vetoes` (levels at which a pair is of two people whatever else agrees).
+A model has
+
+- a `version`, and a `threshold`: the least match probability of a link;
+- `blocking` rules, which say who meets: records equal in every part of one rule's `key` (`broad` ones fade out as
+  records grow);
+- `comparisons`: what is compared, in levels from best to worst; of each the condition in SQL, the probability `m` among
+  pairs of one person and `u` among others, and `tf`, the column whose frequent values count less;
+- `training` sessions: the columns in which pairs agree from which the rest of the model is learned;
+- `vetoes`: levels at which a pair is of two people whatever else agrees.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from identity.linking.prepare import COLUMNS
 from pipe.columnar import literal
 from pipe.errors import ConfigurationError
 
@@ -51,12 +56,17 @@ class Model:
             "probability_two_random_records_match": prior,
             "retain_matching_columns": False,
             "retain_intermediate_calculation_columns": False,
-            "blocking_rules_to_generate_predictions": [
-                {"blocking_rule": f"l.{key(n)} = r.{key(n)}", "sql_dialect": "duckdb"}
-                for n in range(len(self.blocking))
-            ],
+            "blocking_rules_to_generate_predictions": self.rules(),
             "comparisons": [_comparison(one) for one in self.comparisons],
         }
+
+    def rules(self, *, broad: bool = True) -> list[dict[str, str]]:
+        """The blocking rules as the scoring library wants them."""
+        return [
+            {"blocking_rule": f"l.{key(number)} = r.{key(number)}", "sql_dialect": "duckdb"}
+            for number, name in enumerate(self.blocking)
+            if broad or name not in self.broad
+        ]
 
     @property
     def columns(self) -> list[str]:
@@ -108,7 +118,11 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
         return Model(
             version=data["version"],
             threshold=data["threshold"],
-            blocking={rule["name"]: rule["key"] for rule in data["blocking"]},
+            blocking={
+                rule["name"]: rule["key"]
+                for rule in data["blocking"]
+                if all(word in filled for word in _words(" ".join(rule["key"])) if word in COLUMNS)
+            },
             broad=frozenset(rule["name"] for rule in data["blocking"] if rule.get("broad")),
             comparisons=[one for one in data["comparisons"] if set(one["needs"]) <= set(filled)],
             training=[columns for columns in data["training"] if set(columns) <= set(filled)],
@@ -116,7 +130,7 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"the person model cannot be read ({type(error).__name__})", field="model", remedy="See docs/identity.md"
+            f"the person model cannot be read ({type(error).__name__})", field="model", remedy="See docs/linking.md"
         ) from None
 
 

@@ -29,8 +29,8 @@ PERSON: Final = "person"
 
 NAMES: Final = ("first_name", "middle_name", "last_name")
 COLUMNS: Final = (
-    *NAMES, "name_root", "birth_date", "birth_day", "gender", "occupation", "house", "street", "city", "region", "postcode",
-    "email_text", *IDENTIFIERS,
+    *NAMES, "name_root", "birth_date", "birth_day", "gender", "occupation", "house", "street", "city", "region",
+    "postcode", "email_text", *IDENTIFIERS,
 )  # fmt: skip
 
 _PLAIN: Final = (*NAMES, "gender", "occupation", "street", "street_number", "city", "region", "postcode")
@@ -43,7 +43,7 @@ _HASHED: Final = "[0-9a-f]{30}"
 
 _MACROS: Final = r"""
 CREATE OR REPLACE TEMP MACRO plain_text(x) AS nullif(trim(regexp_replace(regexp_replace(
-    strip_accents(lower(x)), '[''`’´]', '', 'g'), '[^\p{L}\p{N}]+', ' ', 'g')), '');
+    strip_accents(lower(x)), '[''`\x{2019}\x{00B4}]', '', 'g'), '[^\p{L}\p{N}]+', ' ', 'g')), '');
 CREATE OR REPLACE TEMP MACRO without_words(x, words) AS nullif(trim(regexp_replace(regexp_replace(
     x, '(^| )(' || words || ')( (' || words || '))*( |$)', ' ', 'g'), ' +', ' ', 'g')), '');
 """
@@ -110,9 +110,8 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     db.register("nicknames", _nicknames())
     # In layers, because the engine computes an expression as often as it is written.
     db.execute(f"CREATE TABLE plain AS SELECT uid, record_id, {_listed(first)} FROM raw {joins}")  # noqa: S608
-    db.execute(
-        f"CREATE OR REPLACE TABLE plain AS SELECT * EXCLUDE ({', '.join(sorted(set(then) & set(first)))}), {_listed(then)} FROM plain"
-    )  # noqa: S608
+    replaced = ", ".join(sorted(set(then) & set(first)))
+    db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * EXCLUDE ({replaced}), {_listed(then)} FROM plain")  # noqa: S608
     if "full_name" in given:
         db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({_listed(_FROM_WHOLE)}) FROM plain")  # noqa: S608
     db.execute(
@@ -203,7 +202,8 @@ def _listed(fields: dict[str, str]) -> str:
 
 def _digits(column: str) -> str:
     """SQL for a date with the letters that look like digits as digits, unless the month is a word."""
-    return f"CASE WHEN regexp_matches({column}, '[A-Za-z]{{3}}') THEN lower({column}) ELSE translate(lower({column}), 'ol', '01') END"
+    digits = f"translate(lower({column}), 'ol', '01')"
+    return f"CASE WHEN regexp_matches({column}, '[A-Za-z]{{3}}') THEN lower({column}) ELSE {digits} END"
 
 
 def _turned(column: dict[str, str]) -> str:
@@ -263,7 +263,7 @@ def _day_first(db: duckdb.DuckDBPyConnection, column: str) -> bool:
     return bool(days[0] > days[1])
 
 
-def _date(day_first: bool) -> str:  # noqa: FBT001  one meaning, named at the call
+def _date(day_first: bool) -> str:
     """SQL for `birth_date` as eight digits, year first."""
     split = "string_split(regexp_replace(birth_date, '[/. ]', '-', 'g'), '-')"
     day, month = (f"lpad({split}[{number}], 2, '0')" for number in ((1, 2) if day_first else (2, 1)))
@@ -272,7 +272,8 @@ def _date(day_first: bool) -> str:  # noqa: FBT001  one meaning, named at the ca
     turned = "substr(birth_date, 3, 2) || left(birth_date, 2)" if day_first else "left(birth_date, 4)"
     spoken = f"strftime(try_strptime(birth_date, [{', '.join(map(literal, _SPOKEN))}]), '%Y%m%d')"
     return (
-        f"CASE WHEN regexp_matches(birth_date, '{_ISO}') THEN {iso}[1] || lpad({iso}[2], 2, '0') || lpad({iso}[3], 2, '0') "
+        f"CASE WHEN regexp_matches(birth_date, '{_ISO}') "
+        f"THEN {iso}[1] || lpad({iso}[2], 2, '0') || lpad({iso}[3], 2, '0') "
         f"WHEN regexp_matches(birth_date, '{_COMPACT}') THEN birth_date "
         f"WHEN regexp_matches(birth_date, '{_PARTS}') THEN {century} || {split}[3] || {month} || {day} "
         f"WHEN regexp_matches(birth_date, '^[0-9]{{8}}$') THEN right(birth_date, 4) || {turned} "

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from identity.linking.model import key
 from identity.linking.prepare import PERSON
@@ -16,6 +15,7 @@ from pipe.columnar import fetch
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from identity.linking.model import Model
@@ -51,28 +51,41 @@ class Scored:
     vetoed: NDArray[np.bool_]
 
 
-def add_keys(db: duckdb.DuckDBPyConnection, model: Model) -> None:
-    """Give `person` a column for each blocking rule; empty where a part of the key is, or too many share it."""
-    records = db.execute(f"SELECT count(*) FROM {PERSON}").fetchall()[0][0]  # noqa: S608
+def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, least: int = 2) -> None:
+    """Give `table` a column for each blocking rule; empty where a part of the key is, or too many share it.
+
+    Keys that fewer than `least` records share are left out, too: nobody to meet.
+    """
+    records = db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608
     broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
     for number, (rule, parts) in enumerate(model.blocking.items()):
-        name, budget = key(number), broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
+        budget = broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
         if parts in [[kind] for kind in IDENTIFIERS]:
             budget = records * BLOCK  # shared ones are blocked already
-        filled = " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
+        name, keyed = key(number), f"SELECT uid, {_key(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
         db.execute(
-            f"""CREATE OR REPLACE TEMP TABLE keys AS
-            WITH keyed AS (SELECT uid, hash({", ".join(parts)}) AS key FROM {PERSON} WHERE {filled}),
-            blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN 2 AND {BLOCK}),
+            f"""CREATE OR REPLACE TEMP TABLE keys AS WITH keyed AS ({keyed}),
+            blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN {least} AND {BLOCK}),
             sizes AS (
-                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost FROM blocks GROUP BY size
+                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost
+                FROM blocks GROUP BY size
             ),
             chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
             SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
         )
-        db.execute(f"ALTER TABLE {PERSON} ADD COLUMN {name} UBIGINT")
-        db.execute(f"UPDATE {PERSON} SET {name} = keys.key FROM keys WHERE keys.uid = {PERSON}.uid")  # noqa: S608
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {name} UBIGINT")
+        db.execute(f"UPDATE {table} SET {name} = keys.key FROM keys WHERE keys.uid = {table}.uid")  # noqa: S608
     db.execute("DROP TABLE keys")
+
+
+def open_keys(model: Model) -> str:
+    """SQL for the columns of `add_keys` with nothing left out."""
+    return ", ".join(f"{_key(parts)} AS {key(number)}" for number, parts in enumerate(model.blocking.values()))
+
+
+def _key(parts: list[str]) -> str:
+    filled = " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
+    return f"CASE WHEN {filled} THEN hash({', '.join(parts)}) END"
 
 
 def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str = PERSON) -> Any:
@@ -87,16 +100,7 @@ def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str
 def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float) -> Scored:
     """Score every pair that meets; leaves the pairs and the rule that brought them together in the table `pairs`."""
     frame = scorer.inference.predict(threshold_match_weight=KEPT_WEIGHT, warning_mode="never")
-    columns = model.columns
-    sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
-    joined = (
-        f"SELECT uid_l, uid_r, match_weight, match_key{', ' if columns else ''}{sides} FROM {frame.physical_name} "  # noqa: S608
-        f"JOIN {PERSON} AS l ON l.uid = uid_l JOIN {PERSON} AS r ON r.uid = uid_r"
-    )
-    db.execute(
-        "CREATE TABLE pairs AS SELECT least(uid_l, uid_r) AS left_uid, greatest(uid_l, uid_r) AS right_uid, "  # noqa: S608
-        f"match_weight, match_key, coalesce({model.veto_sql()}, false) AS vetoed FROM ({joined}) ORDER BY ALL"
-    )
+    db.execute(f"CREATE TABLE pairs AS {with_vetoes(model, frame.physical_name, PERSON)} ORDER BY ALL")
     frame.drop_table_from_database_and_remove_from_cache()
     found = fetch(db, "SELECT left_uid, right_uid, match_weight, vetoed FROM pairs ORDER BY left_uid, right_uid")
     return Scored(
@@ -104,6 +108,20 @@ def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float
         right=found.column(1).to_numpy().astype(np.int64),
         evidence=found.column(2).to_numpy() - np.log2(prior / (1 - prior)),
         vetoed=found.column(3).to_numpy(),
+    )
+
+
+def with_vetoes(model: Model, scored: str, people: str) -> str:
+    """A query for the pairs that were `scored`, ends in order, and whether each is `vetoed`."""
+    columns = model.columns
+    sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
+    joined = (
+        f"SELECT uid_l, uid_r, match_weight, match_key{', ' if columns else ''}{sides} FROM {scored} "  # noqa: S608
+        f"JOIN {people} AS l ON l.uid = uid_l JOIN {people} AS r ON r.uid = uid_r"
+    )
+    return (
+        "SELECT least(uid_l, uid_r) AS left_uid, greatest(uid_l, uid_r) AS right_uid, match_weight, match_key, "  # noqa: S608
+        f"coalesce({model.veto_sql()}, false) AS vetoed FROM ({joined})"
     )
 
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 Clustering = Literal["label_propagation", "closure"]
 Method = Literal["auto", "deterministic"]
-Backend = Literal["duckdb", "spark"]
+Backend = Literal["duckdb"]
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "clustering": ("label_propagation", "closure"),
     "method": ("auto", "deterministic"),
-    "backend": ("duckdb", "spark"),
+    "backend": ("duckdb",),
 }
 
 
@@ -34,6 +34,7 @@ class LinkSettings:
     clustering: Clustering = "label_propagation"
     """`closure` makes one person of everything that is connected."""
     backend: Backend = "duckdb"
+    """Where pairs are scored."""
     threshold: float | None = None
     """Least match probability of a link; by default the model's own."""
     train: bool = True
@@ -65,4 +66,4 @@ class LinkSettings:
             if getattr(self, name) < 1
         ]
         if wrong:
-            raise ConfigurationError("; ".join(wrong), remedy="See docs/identity.md")
+            raise ConfigurationError("; ".join(wrong), remedy="See docs/linking.md")

@@ -61,7 +61,7 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
     share = max(1, records // RECORDS_TO_LEARN)
     db.execute(f"CREATE TABLE {_SAMPLE} AS SELECT * FROM {PERSON} WHERE hash(record_id) % {share} = 0 ORDER BY uid")  # noqa: S608
     linker = score.linker(db, model, prior * share, _SAMPLE)
-    kept = deepcopy(linker._settings_obj.core_model_settings)  # noqa: SLF001
+    kept = deepcopy(linker._settings_obj.core_model_settings)
     fitted = _fit_u(linker, model, report)
     learned: defaultdict[str, list[list[float]]] = defaultdict(list)
     trust: defaultdict[str, float] = defaultdict(float)
@@ -69,7 +69,7 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
         session = Session(name="m from pairs equal in " + " and ".join(columns), outcome="skipped")
         report.sessions.append(session)
         found = _learn_m(db, linker, columns, session)
-        linker._settings_obj.core_model_settings = deepcopy(kept)  # noqa: SLF001  also after success: see above
+        linker._settings_obj.core_model_settings = deepcopy(kept)
         if found is None or not _passes(found, fitted, session):
             continue
         session.outcome = "kept"
@@ -89,7 +89,7 @@ def _fit_u(linker: Any, model: Model, report: Report) -> Model:
     linker.training.estimate_u_using_random_sampling(max_pairs=PAIRS_FOR_U, num_chunks=1)
     share = PAIRS_FOR_U / (PAIRS_FOR_U + SHIPPED_PAIRS)
     found: Figures = {}
-    for name, figures in _read(linker._settings_obj.core_model_settings, "u").items():  # noqa: SLF001
+    for name, figures in _read(linker._settings_obj.core_model_settings, "u").items():
         shipped = _column(model, name, "u")
         mixed = [
             (1 - share) * old + share * (old if new is None else new) for old, new in zip(shipped, figures, strict=True)
@@ -137,10 +137,10 @@ def _touched(trained: Any) -> set[str]:
 
 def _passes(found: Figures, model: Model, session: Session) -> bool:
     """Whether the best level speaks for one person and the worst against, and nothing falls below the worst."""
-    for name in list(found):
-        if not all(found[name]):
-            # A level that never met: the shipped figure stands in for it.
-            found[name] = [one or LEAST for one in found[name]]
+    for name, figures in found.items():
+        shipped = _column(model, name, "m")
+        # A level that no pair met was not learned.
+        found[name] = [one if one > LEAST else old for one, old in zip(figures, shipped, strict=True)]
     bad = _unordered(found, _column_all(model, "u"))
     if bad is not None:
         session.outcome, session.reason = "rolled_back", f"levels of {bad} out of order"
@@ -148,10 +148,10 @@ def _passes(found: Figures, model: Model, session: Session) -> bool:
 
 
 def _unordered(m: Figures, u: Figures) -> str | None:
-    """The first comparison whose levels are out of order: the best must speak for one person, the worst most against."""
+    """The first comparison whose levels are out of order: the best speaks for one person, the worst most against."""
     for name in m:
         weights = np.log2(np.array(m[name]) / np.array(u[name]))
-        if not weights[0] > 0 > weights[-1] or weights.min() < weights[-1] or weights[0] < weights.max() - SLACK:
+        if not weights[0] > 0 > weights[-1] or weights.min() < weights[-1] - 1 or weights[0] < weights.max() - SLACK:
             return name
     return None
 

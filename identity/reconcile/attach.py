@@ -40,7 +40,7 @@ SELECT DISTINCT found.kind, entries.hash, reason, records, names FROM found JOIN
     AND identifier = left(sha256(found.kind || chr(31)
         || CASE WHEN found.kind = 'customer_id' THEN coalesce(source, '') || chr(31) ELSE '' END || hash), {DIGITS})
 ORDER BY ALL
-"""
+"""  # noqa: S608
 
 _CARRIED: Final = """
 CREATE OR REPLACE TEMP TABLE carrying AS
@@ -59,10 +59,10 @@ FROM carrying JOIN labels USING (node) LEFT JOIN named USING (identifier)
 WHERE labels.label < 0 AND coalesce(people, 1) = 1 ORDER BY node, identifier
 """
 _TRAITS: Final = """
-SELECT label, count(DISTINCT left(lower(strip_accents(coalesce(first_name, full_name))), 2)) AS names,
-    min(left(lower(strip_accents(coalesce(first_name, full_name))), 2)) AS name,
-    count(DISTINCT birth_date) AS births, min(birth_date) AS birth
-FROM given_units JOIN (SELECT record_id, label FROM labelled) USING (record_id) WHERE label >= 0 GROUP BY label ORDER BY label
+SELECT label, min(left(lower(strip_accents(coalesce(first_name, full_name))), 2)) AS name,
+    min(birth_date) AS birth
+FROM given_units JOIN (SELECT record_id, label FROM labelled) USING (record_id)
+WHERE label >= 0 GROUP BY label ORDER BY label
 """
 
 
@@ -90,7 +90,7 @@ def find_people(db: duckdb.DuckDBPyConnection, units: Units, settings: LinkSetti
 
 def _blocked(db: duckdb.DuckDBPyConnection, records: pa.Table, found: pa.Table) -> pa.Table:
     """The shared identifiers by the store's own hashes: `kind` as a column of units, `hash`, `reason`, counts."""
-    values = " UNION ".join(f"SELECT '{name}', source, {name} FROM given WHERE {name} IS NOT NULL" for name in KINDS)
+    values = " UNION ".join(f"SELECT '{name}', source, {name} FROM given WHERE {name} IS NOT NULL" for name in KINDS)  # noqa: S608
     db.register("given", records)
     db.register("found", found)
     blocked = fetch(db, _BLOCKED.format(values=values))
@@ -188,7 +188,7 @@ class _Attaching:
         self.db.unregister("given_units")
         at = whole[traits.column("label").to_numpy()]
         torn = np.zeros(int(whole.max()) + 1, np.bool_)
-        for several, one in (("names", "name"), ("births", "birth")):
+        for one in ("name", "birth"):
             value = traits.column(one).combine_chunks().dictionary_encode()
             codes = np.asarray(pc.fill_null(value.indices, -1), np.int64)
             known = codes >= 0
@@ -200,7 +200,7 @@ class _Attaching:
         return torn
 
     def _deal(self, home: Numbers, node: Numbers, star: Numbers, label: Numbers, here: NDArray[np.bool_]) -> None:
-        """Among people who cannot be one, give each bare unit to the one with whom it shares most, then on to others."""
+        """Among people who cannot be one, each bare unit goes to the one it shares most with; others follow."""
         node, star, label = node[here], star[here], label[here]
         direct = label >= 0
         pairs, votes = np.unique(np.stack([node[direct], label[direct]]), axis=1, return_counts=True)
@@ -228,9 +228,11 @@ class _Attaching:
         self.db.register("final", pa.table({"node": np.arange(self.count), "final": labels, "record_id": self.ids}))
         found = fetch(
             self.db,
-            "WITH hub AS (SELECT identifier, kind, final, min(record_id) AS record_id FROM carrying JOIN final USING (node)"
-            " GROUP BY ALL) SELECT DISTINCT least(hub.record_id, final.record_id) AS left,"
-            " greatest(hub.record_id, final.record_id) AS right, 1.0 AS match_probability, NULL::DOUBLE AS match_weight,"
+            "WITH hub AS (SELECT identifier, kind, final, min(record_id) AS record_id"
+            " FROM carrying JOIN final USING (node) GROUP BY ALL)"
+            " SELECT DISTINCT least(hub.record_id, final.record_id) AS left,"
+            " greatest(hub.record_id, final.record_id) AS right, 1.0 AS match_probability,"
+            " NULL::DOUBLE AS match_weight,"
             " 'identifier' AS kind, carrying.kind AS rule FROM carrying JOIN final USING (node)"
             " JOIN hub ON hub.identifier = carrying.identifier AND hub.final = final.final"
             " WHERE hub.record_id <> final.record_id ORDER BY ALL",

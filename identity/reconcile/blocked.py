@@ -45,7 +45,7 @@ def note_blocked(context: Context) -> None:
         context.event("unblock", (kind, digest, str(since)), identifier=digest, reason=f"{kind}: no longer shared")
     if released:
         context.ledger.run(
-            f"UPDATE blocked SET until = {context.now}, reconcile = {context.number} FROM free"  # noqa: S608  numbers
+            f"UPDATE blocked SET until = {context.now}, reconcile = {context.number} FROM free"  # noqa: S608
             " WHERE blocked.until IS NULL AND blocked.kind = free.kind AND blocked.hash = free.hash",
             free=pa.table({"kind": [kind for kind, _ in released], "hash": [digest for _, digest in released]}),
         )

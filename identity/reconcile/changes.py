@@ -122,7 +122,7 @@ def map_records(context: Context) -> bool:
     ends = pc.fill_null(moved.column("merged"), context.now)
     ended = moved.append_column("ended", ends).filter(moved.column("before").is_valid())
     ledger.run(
-        f"UPDATE mapping SET until = ended.ended, reconcile = {number} FROM ended"  # noqa: S608  a number
+        f"UPDATE mapping SET until = ended.ended, reconcile = {number} FROM ended"  # noqa: S608
         " WHERE mapping.key = ended.key AND mapping.until IS NULL",
         ended=ended,
     )

@@ -75,7 +75,7 @@ class Explainer:
         self._number = {uid: number for number, uid in enumerate(self._uids)}
 
     def record_key(self, text: str) -> str | None:
-        """The key of the record that is meant: its key, or `connector:its id in the source`; None when there is none."""
+        """The key of the record that is meant by its key or by `connector:its id in the source`, or None."""
         connector, _, source_id = text.partition(":")
         found = self._db.execute(
             "SELECT key FROM record WHERE key = ? OR (connector = ? AND source_id = ?) ORDER BY key",
@@ -138,7 +138,7 @@ class Explainer:
         )
 
     def path(self, person: Person, left: str, right: str) -> list[Link]:
-        """The strongest way from one unit to another: that whose weakest link is strongest; empty when there is none."""
+        """The way from one unit to another whose weakest link is strongest; empty when there is none."""
         near: dict[str, list[tuple[str, Link]]] = {}
         for link in person.links:
             near.setdefault(link.left, []).append((link.right, link))
@@ -197,9 +197,10 @@ class Explainer:
         columns = {column: f'"{column}"' for column in (*units.PROFILE, "email", "phone")}
         values = ", ".join(f"{text} := profile.{text}" for text in columns.values())
         rows = self._db.execute(
-            f"SELECT record.key, of_unit.key, connector, source_stream, source_id, "  # noqa: S608  names of ours
+            f"SELECT record.key, of_unit.key, connector, source_stream, source_id, "  # noqa: S608
             f"CASE WHEN record.is_profile THEN to_json(struct_pack({values}))::VARCHAR END, "
-            "(SELECT to_json(list([kind, hash] ORDER BY kind, hash))::VARCHAR FROM fragment WHERE fragment.place = record.place) "
+            "(SELECT to_json(list([kind, hash] ORDER BY kind, hash))::VARCHAR FROM fragment"
+            " WHERE fragment.place = record.place) "
             "FROM (SELECT * FROM record WHERE list_contains(?, key)) AS record JOIN unit USING (place) "
             "JOIN (SELECT place, key FROM record) AS of_unit ON of_unit.place = unit.unit "
             "LEFT JOIN profile ON record.is_profile AND profile_id = record.key ORDER BY record.key".replace(

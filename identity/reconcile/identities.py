@@ -77,14 +77,16 @@ def note_identities(context: Context, hasher: Hasher) -> bool:
     secret = literal(hasher.secret("identity row"))
     fresh = fetch(
         db,
-        f"SELECT person, left(sha256({secret} || to_json(identity)::VARCHAR), 32) AS digest FROM identity ORDER BY person",
+        f"SELECT person, left(sha256({secret} || to_json(identity)::VARCHAR), 32) AS digest "  # noqa: S608
+        "FROM identity ORDER BY person",
     )
     known = ledger.table("SELECT person, digest FROM told ORDER BY person")
     db.register("known", known)
     db.register("fresh", fresh)
     news = fetch(
         db,
-        "SELECT coalesce(fresh.person, known.person)::INTEGER AS person, fresh.digest FROM fresh FULL JOIN known USING (person)"
+        "SELECT coalesce(fresh.person, known.person)::INTEGER AS person, fresh.digest"
+        " FROM fresh FULL JOIN known USING (person)"
         " WHERE fresh.digest IS DISTINCT FROM known.digest ORDER BY 1",
     )
     db.unregister("known")
@@ -109,7 +111,8 @@ def _weakest(db: duckdb.DuckDBPyConnection, linked: Linked) -> None:
     db.register("least", pa.table({"cluster": np.arange(len(least)), "probability": least}))
     db.register("clusters", linked.clusters)
     db.execute(
-        "CREATE TABLE weakest AS SELECT person, min(probability) AS probability FROM clusters JOIN least USING (cluster)"
+        "CREATE TABLE weakest AS SELECT person, min(probability) AS probability"
+        " FROM clusters JOIN least USING (cluster)"
         " JOIN record ON key = record_id JOIN decided_person USING (place) GROUP BY person"
     )
     db.unregister("least")

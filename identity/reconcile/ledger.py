@@ -147,7 +147,7 @@ class Ledger:
 
     def remember(self, name: str, value: str) -> None:
         """Set a value of `meta`."""
-        self.run(f"DELETE FROM meta WHERE name = '{name}'")  # noqa: S608  names of ours
+        self.run(f"DELETE FROM meta WHERE name = '{name}'")  # noqa: S608
         self.store.insert("meta", "name, value", pa.table({"name": [name], "value": [value]}))
 
     def recall(self, name: str) -> str:

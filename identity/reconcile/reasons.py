@@ -119,5 +119,5 @@ def _of_edge(row: dict[str, object], record: str, model: str) -> Reason:
         if name.startswith("mw_") and isinstance(weight, float) and weight > 0
     )
     weight = row["match_weight"]
-    assert isinstance(weight, float)  # noqa: S101  a scored pair has one
+    assert isinstance(weight, float)  # noqa: S101
     return Reason(", ".join(names), "model", weight, model, record)

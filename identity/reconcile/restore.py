@@ -33,36 +33,36 @@ WITH named AS (
 SELECT row_number() OVER (ORDER BY minted IS NULL, minted, seen IS NULL, seen, uid)::INTEGER AS id, uid,
     coalesce(minted, seen, $now) AS minted
 FROM (SELECT uid, min(seen) AS seen, min(minted) AS minted FROM named WHERE uid LIKE 'p\\_%' ESCAPE '\\' GROUP BY uid)
-"""
+"""  # noqa: S608
 _MERGES: Final = f"""
 SELECT retired.id AS retired, survivor.id AS survivor, {_MOMENT.format("effective_at")} AS moment,
     coalesce(reason, '') AS reason, coalesce(record_id, '') AS record_id, coalesce(run_id, '') AS run_id, rule,
     match_weight::DOUBLE AS weight, model_version AS model, 1 AS reconcile
 FROM identity_merges JOIN restored AS retired ON retired.uid = from_id JOIN restored AS survivor ON survivor.uid = to_id
 WHERE event = 'merge' QUALIFY row_number() OVER (PARTITION BY retired.id ORDER BY effective_at, to_id) = 1
-"""
+"""  # noqa: S608
 _EVENTS: Final = f"""
 SELECT event, event_id, from_id, to_id, identifier, record_id, coalesce(reason, '') AS reason,
     coalesce(rule, '') AS rule, match_weight::DOUBLE AS weight, model_version AS model, coalesce(run_id, '') AS run_id,
     {_MOMENT.format("effective_at")} AS moment, 1 AS reconcile
 FROM identity_merges WHERE event NOT IN ('merge', 'mint')
-"""
+"""  # noqa: S608
 _MAPPING: Final = f"""
 SELECT source_system AS source, source_key AS key, restored.id AS person, {_MOMENT.format("valid_from")} AS since,
     {_MOMENT.format("valid_to")} AS until, 1 AS reconcile
 FROM identity_map JOIN restored ON restored.uid = global_customer_id
-"""
+"""  # noqa: S608
 _DECISIONS: Final = f"""
 SELECT record_id AS left_key, identifier AS right_key, replace(event, 'manual_', '') AS decision,
     coalesce(reason, '') AS why, {_MOMENT.format("effective_at")} AS moment
 FROM identity_merges WHERE event IN ('manual_link', 'manual_unlink') AND identifier IS NOT NULL ORDER BY moment
-"""
+"""  # noqa: S608
 _BLOCKED: Final = f"""
 SELECT identifier AS hash, type AS kind, coalesce(reason, '') AS reason, records::BIGINT AS records,
     names::BIGINT AS names, {_MOMENT.format("valid_from")} AS since, {_MOMENT.format("valid_to")} AS until,
     1 AS reconcile
 FROM blocked_identifiers
-"""
+"""  # noqa: S608
 _IS_RECORD: Final = "length(key) = 32"
 
 
@@ -79,7 +79,7 @@ def is_needed(db: duckdb.DuckDBPyConnection, ledger: Ledger) -> bool:
         raise ConfigurationError(
             "the identity store is not the one this warehouse was reconciled with",
             field="store",
-            remedy="Put the tenant's store back; if it is lost, remove this one and reconcile before anything else runs",
+            remedy="Put the tenant's store back; if it is lost, remove this one and reconcile before all else",
         )
     return True
 
@@ -100,7 +100,7 @@ def restore(db: duckdb.DuckDBPyConnection, ledger: Ledger, run_id: str) -> None:
         ("event", _EVENTS),
         ("decision", _DECISIONS),
         ("blocked", _BLOCKED),
-        ("mapping", f"SELECT * FROM ({_MAPPING}) WHERE {_IS_RECORD} OR until IS NOT NULL"),  # noqa: S608  names of ours
+        ("mapping", f"SELECT * FROM ({_MAPPING}) WHERE {_IS_RECORD} OR until IS NOT NULL"),  # noqa: S608
     ):
         rows = fetch(db, query)
         store.insert(table, ", ".join(rows.column_names), rows)

@@ -48,8 +48,8 @@ SCHEMA: Final[dict[str, Any]] = {
         **{name: STEP["properties"][name] for name in _SHARED},
         "warehouse": {
             "type": ["object", "null"],
-            "description": "Where the tenant's tables are: database and schema of a DuckDB file, or directory of Parquet "
-            "files, or project and dataset of BigQuery",
+            "description": "Where the tenant's tables are: database and schema of a DuckDB file, or directory of "
+            "Parquet files, or project and dataset of BigQuery",
             "properties": {
                 "database": _text("Path of a DuckDB file"),
                 "schema": _text("Schema in it"),

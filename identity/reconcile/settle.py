@@ -49,13 +49,13 @@ _WANTED: Final = f"""
 SELECT hash, kind, CASE WHEN kind = '{CUSTOMER_ID}' THEN source END AS source, person, FALSE AS only_known FROM owner
 UNION ALL
 SELECT hash, '{RECORD}', NULL, person, NOT (anonymous OR pinned) FROM own_key
-"""
+"""  # noqa: S608
 _HELD: Final = f"""
 SELECT hash, '{BLOCKED}' AS rule FROM blocked
 UNION ALL SELECT hash, '{SHARED}' FROM owner WHERE shared
 UNION ALL SELECT hash, '{PINNED}' FROM own_key WHERE pinned
 ORDER BY ALL
-"""
+"""  # noqa: S608
 
 
 _IS_CUSTOMER: Final = f"kind = {KINDS.index(CUSTOMER_ID)}"
@@ -68,12 +68,13 @@ WITH RECURSIVE chain (source, key, person, since, until) AS (
     WHERE moved.{_IS_CUSTOMER}
     UNION ALL
     SELECT chain.source, chain.key, onto.survivor, onto.moment, later.moment
-    FROM chain JOIN merge AS onto ON onto.retired = chain.person LEFT JOIN merge AS later ON later.retired = onto.survivor
+    FROM chain JOIN merge AS onto ON onto.retired = chain.person
+    LEFT JOIN merge AS later ON later.retired = onto.survivor
 )
 SELECT source, key, person, since, coalesce(until, {{now}}), {{number}} FROM chain
 UNION ALL
 SELECT source, hash, person, {{now}}, NULL, {{number}} FROM moved WHERE {_IS_CUSTOMER} AND source IS NOT NULL
-"""
+"""  # noqa: S608
 
 
 def uuid_of(column: str) -> str:
@@ -81,7 +82,7 @@ def uuid_of(column: str) -> str:
     return f"({column} || '00')::UUID"
 
 
-def settle(
+def settle(  # noqa: PLR0917  one call, and each is something else
     db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, living: Numbers, now: int, number: int
 ) -> bool:
     """Bring the store's identifiers in line with the tables `decided_person` and `blocked`; whether any changed.
@@ -98,7 +99,8 @@ def settle(
     db.execute(_RECORDS, {"secret": hasher.secret(RECORD)})
     kinds = " ".join(f"WHEN {literal(kind)} THEN {number}" for number, kind in enumerate(KINDS))
     wanted = fetch(
-        db, f"SELECT hash, CASE kind {kinds} END::UTINYINT AS kind, source, person, only_known FROM ({_WANTED})"
+        db,
+        f"SELECT hash, CASE kind {kinds} END::UTINYINT AS kind, source, person, only_known FROM ({_WANTED})",  # noqa: S608
     )
     with ledger.store.guard():
         changed = _move(ledger, wanted, living, now, number)
@@ -118,14 +120,15 @@ def _move(ledger: Ledger, wanted: pa.Table, living: Numbers, now: int, number: i
         LEFT JOIN became ON became.id = ident.person
         WHERE (ident.hash IS NULL AND NOT only_known) OR living <> wanted.person
         ORDER BY wanted.hash
-        """,  # noqa: S608  names of ours
+        """,  # noqa: S608
     )
     store.db.unregister("wanted")
     store.db.unregister("became")
     if not len(found):
         return False
     ledger.run(
-        f"DELETE FROM mapping WHERE until IS NULL AND key IN (SELECT hash FROM moved WHERE {_IS_CUSTOMER})", moved=found
+        f"DELETE FROM mapping WHERE until IS NULL AND key IN (SELECT hash FROM moved WHERE {_IS_CUSTOMER})",  # noqa: S608
+        moved=found,
     )
     ledger.run(_CUSTOMERS.format(now=now, number=number), moved=found)
     fresh = found.filter(found.column("before").is_null())
@@ -137,7 +140,7 @@ def _move(ledger: Ledger, wanted: pa.Table, living: Numbers, now: int, number: i
         now,
     )
     ledger.run(
-        f"UPDATE ident SET person = moved.person, first_seen = {now} FROM moved"  # noqa: S608  names of ours
+        f"UPDATE ident SET person = moved.person, first_seen = {now} FROM moved"  # noqa: S608
         f" WHERE before IS NOT NULL AND ident.hash = {uuid_of('moved.hash')}",
         moved=found,
     )

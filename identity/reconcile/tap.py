@@ -15,9 +15,10 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from identity.hashing import Hasher
 from identity.keys import tenant_key
 from identity.reconcile import restore, settings
+from identity.reconcile.forget import leave_out
 from identity.reconcile.ledger import Ledger
 from identity.reconcile.tell import STREAMS, Teller
-from identity.reconcile.warehouse import opened, stage, stage_saved
+from identity.reconcile.warehouse import DELETED, opened, stage, stage_saved
 from identity.reconcile.work import Job, reconcile
 from identity.store import Store
 from identity.store_file import Hold
@@ -27,6 +28,7 @@ from pipe.mapper import RUN_ID_VARIABLE
 from pipe.outbox import Outbox
 from pipe.pump import BlockWriter
 from pipe.settings import StrictSettings
+from pipe.streams import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,7 +94,7 @@ class TapIdentity(StrictSettings, Tap):
         self._since = mark
         super().load_state(state)
 
-    def sync_all(self) -> None:
+    def sync_all(self) -> None:  # type: ignore[misc]  # marked final, yet streams of one piece of work need it
         """Reconcile, commit, then send what is new since the last run, then STATE."""
         chosen = settings.read(self.config)
         self._out = BlockWriter()
@@ -110,6 +112,7 @@ class TapIdentity(StrictSettings, Tap):
                     if restore.is_needed(db, ledger):
                         logger.warning("the identity store was empty; it is made again from the warehouse")
                         restore.restore(db, ledger, run_id)
+            leave_out(db, ledger, hasher)
             # Not a line before this: with the first one the target opens the warehouse, and then nobody else can.
             self._lines(messages.encode(stream.schema_message()) for stream in self._selected)
             teller = Teller(ledger, hasher, chosen.tenant, self._emit)
@@ -126,6 +129,10 @@ class TapIdentity(StrictSettings, Tap):
         if stream not in self._selected:
             return
         metrics.counter("record_count", len(table), stream=stream.name)
+        if DELETED in table.column_names:
+            message = stream.schema_message()
+            message["schema"]["properties"][DELETED] = Kind.TIMESTAMP.value.json_schema
+            self._lines([messages.encode(message)])
         if self._outbox:
             self._lines([self._outbox.write_table(stream.name, table)])
             return

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from identity.lineage import Lineage
-from identity.reconcile.settings import PersonalData
+from identity.reconcile.warehouse import DELETED
+from identity.settings import PersonalData
 from pipe.columnar import fetch, literal
 from pipe.keys import KEY_LENGTH
 from pipe.streams import BLOCKED_IDENTIFIERS, IDENTITIES, IDENTITY_MAP, IDENTITY_MERGES, Stream
@@ -47,6 +48,10 @@ SELECT left(sha256(concat_ws(chr(31), kind, hash, since)), {digits}) AS blocked_
     kind AS type, hash AS identifier, reason, records, names, make_timestamptz(since) AS valid_from,
     make_timestamptz(until) AS valid_to
 FROM blocked WHERE reconcile > {number} ORDER BY kind, hash, since
+"""
+_ERASED: Final = """
+SELECT identity_map_id, {tenant} AS customer_id, {nothing}, make_timestamptz(moment) AS {deleted}
+FROM erased WHERE reconcile > {number} ORDER BY identity_map_id
 """
 _NEWS: Final = """
 SELECT person.id AS person, uid AS global_customer_id, make_timestamptz(minted) AS minted_at
@@ -95,6 +100,8 @@ class Teller:
             (BLOCKED_IDENTIFIERS, _BLOCKED),
         ):
             self._send(stream, self._ledger.table(query.format(**values)))
+        nothing = ", ".join(f"NULL::{kind} AS {name}" for name, kind in [*IDENTITY_MAP.duckdb_columns().items()][2:])
+        self._send(IDENTITY_MAP, self._ledger.table(_ERASED.format(**values, nothing=nothing, deleted=DELETED)))
         lineage = Lineage(self._tenant, self._ledger.store, self._send)
         merged = self._ledger.rows("SELECT retired FROM merge WHERE reconcile > ? ORDER BY retired", [number])
         lineage.merged([person for (person,) in merged])
@@ -135,4 +142,4 @@ class Teller:
 
 
 def _is_hash(text: str) -> bool:
-    return len(text) == 30 and all(digit in "0123456789abcdef" for digit in text)  # noqa: PLR2004  hashing.DIGITS
+    return len(text) == 30 and all(digit in "0123456789abcdef" for digit in text)  # noqa: PLR2004

@@ -12,12 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 COLUMN_OF: Final = {
     "email": "email",
@@ -106,12 +105,14 @@ def make(db: duckdb.DuckDBPyConnection, decisions: pa.Table) -> Units:
         f"""
         WITH ranked AS (SELECT place, rank, {identifiers} FROM carried GROUP BY place, rank),
         wanted AS (SELECT DISTINCT unit AS place FROM unit),
-        rows AS (SELECT place, coalesce(rank, 0) AS rank, * EXCLUDE (place, rank) FROM wanted LEFT JOIN ranked USING (place))
+        rows AS (
+            SELECT place, coalesce(rank, 0) AS rank, * EXCLUDE (place, rank) FROM wanted LEFT JOIN ranked USING (place)
+        )
         SELECT key || CASE WHEN rank > 0 THEN '{TIED}' || rank ELSE '' END AS record_id, {fields},
             rows.* EXCLUDE (place, rank), record.connector AS source
         FROM rows JOIN record USING (place) LEFT JOIN profile ON is_profile AND profile.profile_id = key
         ORDER BY record_id
-        """,  # noqa: S608  names of ours
+        """,  # noqa: S608
     )
     tied = fetch(
         db,

@@ -36,6 +36,7 @@ READ: Final[dict[Stream, tuple[str, ...]]] = {
         "transaction_id",
         "identity_fragments",
         "global_customer_id",
+        "source_updated_at",
         "is_deleted",
     ),
 }
@@ -48,9 +49,10 @@ _RECORD: Final = """
 CREATE TABLE record AS
 SELECT (row_number() OVER (ORDER BY key) - 1)::INTEGER AS place, * FROM (
     SELECT profile_id AS key, TRUE AS is_profile, connector, source_stream, source_record_id AS source_id,
-        global_customer_id AS uid FROM profile
+        global_customer_id AS uid, source_updated_at AS changed FROM profile
     UNION ALL
-    SELECT conversion_id, FALSE, connector, source_stream, transaction_id, global_customer_id FROM conversion
+    SELECT conversion_id, FALSE, connector, source_stream, transaction_id, global_customer_id, source_updated_at
+    FROM conversion
 ) ORDER BY place
 """
 _FRAGMENT: Final = """

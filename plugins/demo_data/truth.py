@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from identity.evaluate import Quality, evaluate
+from pipe.columnar import quoted
 from pipe.errors import ConfigurationError
+from pipe.streams import IDENTITY_MAP, IDENTITY_MERGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,11 +24,11 @@ WITH RECURSIVE landed AS (
 )
 """
 _IN_PIPE = (
-    _LANDED
+    _LANDED  # noqa: S608
     + """
 , certain AS (
-  SELECT from_id, to_id FROM {schema}.identity_merges WHERE event = 'merge' AND rule = 'deterministic'
-    AND effective_at <= COALESCE((SELECT MIN(valid_from) FROM {schema}.identity_map WHERE LENGTH(source_key) = 32),
+  SELECT from_id, to_id FROM {merges} WHERE event = 'merge' AND rule = 'deterministic'
+    AND effective_at <= COALESCE((SELECT MIN(valid_from) FROM {map} WHERE LENGTH(source_key) = 32),
       'infinity')
 ), steps AS (
   SELECT DISTINCT from_id AS person_id, from_id AS current_id FROM certain
@@ -47,7 +49,7 @@ _RECONCILED = (
 SELECT COALESCE(c.current_id, m.global_customer_id, l.global_customer_id), t.person
 FROM read_csv($truth, header = true, all_varchar = true) t
 LEFT JOIN landed l USING (source_stream, source_id)
-LEFT JOIN {schema}.identity_map m ON m.source_key = l.record_id AND m.valid_to IS NULL
+LEFT JOIN {map} m ON m.source_key = l.record_id AND m.valid_to IS NULL
 LEFT JOIN {schema}.person_current c ON c.person_id = COALESCE(m.global_customer_id, l.global_customer_id)
 """
 )
@@ -79,11 +81,10 @@ def score(database: Path, schema: str, truth: Path, *, reconciled: bool = True) 
     for path in (database, truth):
         if not path.is_file():
             raise ConfigurationError(f"{path.name} does not exist", remedy="Run the tenant's demo first")
+    query = _RECONCILED if reconciled else _IN_PIPE
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            pairs = connection.execute(
-                (_RECONCILED if reconciled else _IN_PIPE).format(schema=f'"{schema}"'), {"truth": str(truth)}
-            ).fetchall()
+            pairs = connection.execute(query.format(**_tables(connection, schema)), {"truth": str(truth)}).fetchall()
     except duckdb.CatalogException:
         raise ConfigurationError(
             f"schema '{schema}' has not all of conversions, customer_profiles and person_current",
@@ -91,3 +92,16 @@ def score(database: Path, schema: str, truth: Path, *, reconciled: bool = True) 
         ) from None
     labels = [(found or number, true) for number, (found, true) in enumerate(pairs)]
     return Score(evaluate(labels), sum(found is None for found, _ in pairs))
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, str]:
+    """Where things are; a stream that has sent nothing yet is empty."""
+    found = {"schema": quoted(schema)}
+    for name, stream in (("map", IDENTITY_MAP), ("merges", IDENTITY_MERGES)):
+        there = connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?", [schema, stream.name]
+        ).fetchall()
+        columns = ", ".join(f"NULL::{kind} AS {quoted(column)}" for column, kind in stream.duckdb_columns().items())
+        nothing = f"(SELECT {columns} LIMIT 0)"
+        found[name] = f"{quoted(schema)}.{stream.name}" if there else nothing
+    return found

@@ -7,13 +7,14 @@ from collections import defaultdict
 from itertools import islice
 from typing import Any
 
+from identity.reconcile.explain import Explainer
 from pipe import batches, messages
-from pipe.errors import ConfigurationError
+from pipe.errors import ConfigurationError, PipeError
 from plugins import sample, warehouse
 from plugins.mcp_server import query, replies
 from plugins.mcp_server.door import Door
 from plugins.onboarding import catalogue
-from plugins.project import Project
+from plugins.project import Project, Tenant
 from plugins.registry import open_registry
 
 SECONDS = 120
@@ -126,8 +127,8 @@ def query_warehouse(door: Door, customer_id: str, sql: str, limit: int) -> repli
     return replies.Rows(columns=columns, rows=rows, truncated=more)
 
 
-def explain_identity(door: Door, customer_id: str, global_customer_id: str) -> replies.Identity:
-    """Who belongs to a person, since when, and which events made it."""
+def explain_identity(door: Door, customer_id: str, global_customer_id: str, other: str | None) -> replies.Identity:
+    """Who belongs to a person, since when, and which events made it; or why an `other` is the same one, or not."""
     if not global_customer_id.replace("_", "").replace("-", "").isalnum():
         raise ConfigurationError("it is an id such as p_d617bafe30...", field="global_customer_id")
     project = door.project
@@ -151,7 +152,24 @@ def explain_identity(door: Door, customer_id: str, global_customer_id: str) -> r
         known=bool(members or events),
         members=members,
         events=events,
+        explanation=_in_words(project, tenant, global_customer_id, other),
     )
+
+
+def _in_words(project: Project, tenant: Tenant, one: str, other: str | None) -> list[str]:
+    """What the last reconcile knows; one line that says why it cannot be told, where it cannot."""
+    from plugins.people import place, words
+
+    if place.TAP not in project.plugins:
+        return ["no reconcile is wired"]
+    try:
+        with place.staged(place.read(project, tenant.name)) as (database, ledger, _):
+            explainer = Explainer(database, ledger)
+            if other is None:
+                return list(words.of_person(explainer.person(explainer.person_of(one)), values=False))
+            return list(words.of_pair(explainer, explainer.representative(one), explainer.representative(other)))
+    except PipeError as error:
+        return [f"{error.kind} error: {error}"]
 
 
 def run_history(door: Door, customer_id: str, limit: int) -> replies.Runs:

@@ -109,6 +109,7 @@ class Identity(BaseModel):
     known: bool
     members: list[dict[str, Any]] = Field(description="Identifiers or profiles that are this person, with the reason")
     events: list[dict[str, Any]] = Field(description="Merges and splits that made it, the newest first")
+    explanation: list[str] = Field(description="The same in words, from the last reconcile; personal values masked")
 
 
 class Check(BaseModel):

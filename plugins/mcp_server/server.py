@@ -67,9 +67,12 @@ def _add_looking(door: Door) -> None:
     async def explain_identity(
         customer_id: Customer,
         global_customer_id: Annotated[str, Field(min_length=1, max_length=100, description="Id of the person")],
+        other: Annotated[
+            str | None, Field(max_length=200, description="Another person or record (connector:id): why are they one?")
+        ] = None,
     ) -> replies.Identity:
-        """Tell who belongs to a person, since when, and which events made it so."""
-        return await to_thread.run_sync(looking.explain_identity, door, customer_id, global_customer_id)
+        """Tell who belongs to a person, since when, and what made it so; or why two are, or are not, the same."""
+        return await to_thread.run_sync(looking.explain_identity, door, customer_id, global_customer_id, other)
 
     @door.tool(annotations=_hints("Run history", reads=True, outside=False))
     async def run_history(customer_id: Customer, limit: Limit = 20) -> replies.Runs:

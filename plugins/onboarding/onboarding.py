@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipe import times
-from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError
+from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError, RetriableError
 from plugins import lock, plugin_call, runner
-from plugins.onboarding import steps
+from plugins.onboarding import steps, tenant_file
 from plugins.project import open_project
 from plugins.registry import Customer, Onboarding, open_registry
 from plugins.secrets import open_vault
@@ -37,6 +37,10 @@ STATUSES = (
 )
 """In this order (F006); one that fails ends with ROLLED_BACK, or FAILED where something could not be taken back."""
 ROLLED_BACK, FAILED = "ROLLED_BACK", "FAILED"
+
+
+class LeftOverError(InternalError):
+    """An onboarding failed, and something it made could not be taken back."""
 
 
 class Watcher(Protocol):
@@ -80,9 +84,13 @@ class Onboarder:
         self._check_name()
 
     def is_known(self) -> bool:
-        """Whether the tenant is there already, and not as the rest of an onboarding that failed."""
+        """Whether the tenant is there already, and not as the rest of an onboarding that failed or was killed.
+
+        Its file is written last, so without it there is only such a rest, and this onboarding completes it.
+        """
         customer = self.world.registry.customer(self.definition.customer_id)
-        return customer is not None and customer.is_active
+        file = tenant_file.path(self.world.project, self.definition.customer_id)
+        return customer is not None and customer.is_active and file.exists()
 
     def plan(self) -> list[Step]:
         """What would be changed."""
@@ -104,6 +112,8 @@ class Onboarder:
                     for step in (step for step in changes if step.status == status):
                         undo.append((step, step.make()))
                         self.watcher.done(step)
+                        if stopper.signal_name:
+                            raise RetriableError(f"stopped by {stopper.signal_name}", remedy="Onboard again")
                 project = open_project(self.world.project.root)  # refuses mistakes in the file just written
                 if initial_sync and self.definition.data_sources:
                     self._sync(project, outcome, reporter, stopper, undo)
@@ -162,7 +172,7 @@ class Onboarder:
         result = runner.run(project, runner.Request(name, full_refresh=True), reporter, stopper)
         outcome.run = result
         if result.exit_code == EXIT_FAILED:
-            kind = plugin_call.ERRORS.get(str(result.error_class), InternalError)
+            kind = plugin_call.ERRORS.get(str(result.error_class), RetriableError)
             raise kind(f"the first sync failed: {result.error}")
         outcome.quality = quality.report(project, name)
         if not any(outcome.quality["rows"].values()):
@@ -179,10 +189,11 @@ class Onboarder:
             yield done
         except BaseException as error:
             left = [str(step) for step, undo in reversed(done) if not self._take_back(step, undo)]
-            self._leave_reason(error)
+            with suppress(PipeError):  # a registry that is away must not hide why this failed
+                self._leave_reason(error)
             if left:
-                raise InternalError(
-                    f"{error}; and these could not be taken back: {', '.join(left)}",
+                raise LeftOverError(
+                    f"{_sentence(error)}; and these could not be taken back: {', '.join(left)}",
                     remedy=f"Run: growthnav offboard {self.definition.customer_id} --purge",
                 ) from error
             raise
@@ -228,7 +239,8 @@ class Onboarder:
             yield enter
         except BaseException as error:
             if row.status in STATUSES[2:]:
-                enter(FAILED if isinstance(error, InternalError) else ROLLED_BACK, error)
+                with suppress(PipeError):
+                    enter(FAILED if isinstance(error, LeftOverError) else ROLLED_BACK, error)
             raise
 
     @contextmanager

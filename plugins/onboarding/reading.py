@@ -164,7 +164,7 @@ class _Reader:
             self.schedule(entry, place),
             self.choice(entry, "sync_mode", MODES, place) or MODES[0],
             *self.how_mapped(entry, connector, place),
-            {name: self.credential(value, f"{place}.credentials.{name}") for name, value in secret.items()},
+            self.credentials(plugin, secret, f"{place}.credentials."),
         )
 
     def extractor(self, entry: Mapping[str, Any], connector: ConnectorType, place: str) -> Plugin | None:
@@ -172,8 +172,12 @@ class _Reader:
         plugin = self.project.plugins.get(name)
         if plugin is None or plugin.kind != "extractors":
             known = [plugin.name for plugin in self.project.plugins.values() if _is_shipped(plugin)]
-            text = f"'{name}' is not in meltano.yml. {suggestion(name, known)}There is: {', '.join(sorted(known))}"
-            self.bad(f"{place}.{'extractor' if 'extractor' in entry else 'connector_type'}", text)
+            if "extractor" in entry:
+                text = f"'{name}' is not in meltano.yml. {suggestion(name, known)}There is: {', '.join(sorted(known))}"
+                self.bad(f"{place}.extractor", text)
+            else:
+                text = f"{connector.title} cannot be read yet: there is no {name}. See: growthnav connectors"
+                self.bad(f"{place}.connector_type", text)
             return None
         return plugin
 
@@ -224,6 +228,16 @@ class _Reader:
             self.bad(f"{place}.sync_schedule", f"must be one of {', '.join(SCHEDULES)} or a cron expression")
         return given
 
+    def credentials(self, plugin: Plugin | None, given: Mapping[str, Any], place: str) -> dict[str, Any]:
+        """Values of a secret; a note tells of those that stand in clear and should not."""
+        found = {name: self.credential(value, f"{place}{name}") for name, value in given.items() if value is not None}
+        for name in plugin.secrets if plugin else ():
+            if isinstance(given.get(name), str) and not _VARIABLE.fullmatch(given[name]):
+                self.notes.append(
+                    f"{place}{name} stands in clear in {self.source}: better write ${{VARIABLE}} or {{file: PATH}}"
+                )
+        return found
+
     def credential(self, given: Any, place: str) -> Any:
         """A value: `${VARIABLE}`, `{file: PATH}`, or in clear."""
         if isinstance(given, dict) and set(given) == _FILE:
@@ -234,13 +248,12 @@ class _Reader:
                 return ""
         if isinstance(given, dict):
             return {name: self.credential(item, f"{place}.{name}") for name, item in given.items()}
-        if given is None or given == "":
+        if given == "":
             self.bad(place, "is empty")
         if isinstance(given, str) and (reference := _VARIABLE.fullmatch(given)):
             if reference[1] not in self.project.environment:
                 self.bad(place, f"environment variable {reference[1]} is not set")
             return self.project.environment.get(reference[1], "")
-        self.notes.append(f"{place} stands in clear in {self.source}: better write ${{VARIABLE}} or {{file: PATH}}")
         return given if isinstance(given, list) else str(given)
 
     def variables_differ(self, definition: Definition) -> None:
@@ -333,6 +346,6 @@ def read_credentials(project: Project, given: Any, names: Collection[str], sourc
     given = given if isinstance(given, dict) else {}
     reader.unknown("", given, names)
     reader.required(given, names, "")
-    found = {name: reader.credential(value, str(name)) for name, value in given.items() if value is not None}
+    found = reader.credentials(None, given, "")
     reader.raise_if_any()
     return found

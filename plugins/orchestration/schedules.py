@@ -27,7 +27,6 @@ NAMED: dict[str, str | None] = {
 """Meltano's names of intervals, as cron expressions; None: nobody but a person starts it."""
 
 CRON_FIELDS = 5
-TENANT_VARIABLE = "MELTANO_ENVIRONMENT"
 
 
 @dataclass(frozen=True)
@@ -54,5 +53,5 @@ def of(project: Project) -> Iterator[Schedule]:
     """Every schedule that is bound to a tenant, in the order of the files."""
     for document in project.documents:
         for _, entry in wiring.entries(document, "schedules"):
-            tenant = str((entry.get("env") or {}).get(TENANT_VARIABLE))
+            tenant = str((entry.get("env") or {}).get(wiring.TENANT_VARIABLE))
             yield Schedule(str(entry.get("name")), tenant, str(entry.get("job")), str(entry.get("interval")))

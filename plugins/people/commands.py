@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
@@ -11,9 +11,6 @@ from plugins import progress, project, runner
 from plugins.people import place, words
 from plugins.processes import Stopper
 from plugins.run import summary
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 JOB = "reconcile"
 
@@ -114,4 +111,74 @@ def show(directory: Path | None, tenant: str, person: str, *, values: bool) -> N
         click.echo("\n".join(words.of_person(explainer.person(explainer.person_of(person)), values=values)))
 
 
-COMMANDS = (reconcile, link, unlink, explain, show)
+@click.command("forget")
+@click.argument("tenant")
+@click.argument("person")
+@click.option("--why", required=True, help="The reason, such as the number of the request; write no personal data.")
+@click.confirmation_option(prompt="This cannot be undone. Forget this person?")
+@click.pass_obj
+def forget(directory: Path | None, tenant: str, person: str, why: str) -> None:
+    """Erase a PERSON from the store, the map and everything sent from now on.
+
+    The next reconcile takes them out of identities and identity_map, and a full refresh of the tenant's jobs blanks
+    their rows in customer_profiles and conversions. Old files do not bring them back; new data does.
+    """
+    from identity.reconcile.explain import Explainer
+    from identity.reconcile.forget import forget as erase
+
+    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, hasher):
+        explainer = Explainer(db, ledger)
+        count = erase(ledger, hasher, explainer.person_of(person), why)
+        ledger.store.commit()
+    click.echo(f"Forgotten, with {count} records. Now: growthnav identity reconcile {tenant}, then a full refresh.")
+
+
+@click.command("rotate")
+@click.argument("tenant")
+@click.pass_obj
+def rotate(directory: Path | None, tenant: str) -> None:
+    """Give TENANT a new key: the same people, under hashes that the old key cannot tell.
+
+    Afterwards run the tenant's jobs with --full-refresh, then reconcile. Store and key of before stay beside the new
+    ones, under names that end in .before, for you to remove.
+    """
+    from identity.reconcile import rotate as rotating
+
+    chosen = place.settings_of(directory, tenant)
+    with place.staged(chosen) as (db, ledger, hasher):
+        lost = rotating.rotate(db, ledger, hasher, chosen)
+    rotating.swap(chosen)
+    if lost:
+        click.echo(f"{lost} erased records are in no table any more and will not be recognised if they come again.")
+    click.echo(f"Now: growthnav run {tenant} --full-refresh, then growthnav identity reconcile {tenant}.")
+
+
+@click.command("page")
+@click.argument("tenant")
+@click.argument("person", required=False)
+@click.option("--values", is_flag=True, help="Show personal values in clear, on the page of a person.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default in out/.")
+@click.pass_obj
+def page(directory: Path | None, tenant: str, person: str | None, out: Path | None, *, values: bool) -> None:
+    """Write a page in HTML about a PERSON, or about all of TENANT's people."""
+    from identity.reconcile.explain import Explainer
+    from identity.reconcile.tap import open_ledger
+    from pipe.files import keep
+    from plugins.people import pages
+
+    found = project.open_project(directory)
+    chosen = place.read(found, tenant)
+    if person is None:
+        with open_ledger(chosen) as (ledger, _):
+            content, name = pages.of_tenant(ledger, tenant), f"{tenant}-people.html"
+    else:
+        with place.staged(chosen) as (db, ledger, _):
+            explainer = Explainer(db, ledger)
+            shown = explainer.person(explainer.person_of(person))
+            content, name = pages.of_person(shown, values=values), f"{tenant}-{shown.uid}.html"
+    target = out or found.root / "out" / name
+    keep(target, content.encode())
+    click.echo(f"Open {target} in a browser.")
+
+
+COMMANDS = (reconcile, link, unlink, explain, show, page, forget, rotate)

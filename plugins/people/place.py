@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from identity.reconcile import settings
-from identity.reconcile.ledger import Ledger
 from identity.reconcile.tap import open_ledger, work_space
 from identity.reconcile.warehouse import opened, stage
 from plugins import wiring
-from plugins.project import TENANT_VARIABLE, open_project
+from plugins.project import open_project
+from plugins.wiring import TENANT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from identity.hashing import Hasher
+    from identity.reconcile.ledger import Ledger
     from plugins.project import Project
 
 TAP = "tap-identity"

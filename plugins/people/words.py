@@ -85,4 +85,4 @@ def of_pair(explainer: Explainer, left: str, right: str) -> Iterator[str]:
 
 
 def _hidden(part: str) -> str:
-    return f"{part[:1]}•••{part[-1:]}" if len(part) > 2 else "•••"  # noqa: PLR2004  nothing left to show
+    return f"{part[:1]}•••{part[-1:]}" if len(part) > 2 else "•••"  # noqa: PLR2004

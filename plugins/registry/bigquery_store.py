@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from google.api_core.exceptions import Forbidden, GoogleAPICallError, ServerError, TooManyRequests, Unauthorized
 from google.cloud.bigquery import Client, Dataset, QueryJobConfig, ScalarQueryParameter
 
 from pipe import bigquery
-from pipe.errors import ConfigurationError, CredentialsError, PipeError, RetriableError
 from plugins.registry import store
 from plugins.registry.tables import DATASET, TABLES
+from targets.bigquery.errors import service_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,23 +58,11 @@ class BigQueryStore:
 
     def _execute(self, statement: str, values: Mapping[str, str | None]) -> Any:
         parameters = [ScalarQueryParameter(name, "STRING", value) for name, value in values.items()]
-        try:
+        with service_errors("the registry's statement"):
             job = self._client.query(statement, job_config=QueryJobConfig(query_parameters=parameters))
             job.result(timeout=_SECONDS)
-        except GoogleAPICallError as error:
-            raise _ours(error) from None
-        return job
+            return job
 
 
 def _count(job: Any) -> int:
     return job.num_dml_affected_rows or 0  # None for a statement that is no DML, and on some failures (F029)
-
-
-def _ours(error: GoogleAPICallError) -> PipeError:
-    """The error as ours, without the service's text: it quotes the statement."""
-    what = f"the registry in BigQuery cannot be used ({type(error).__name__})"
-    if isinstance(error, Forbidden | Unauthorized):
-        return CredentialsError(what, remedy=f"Grant the right to edit the dataset {DATASET}")
-    if isinstance(error, ServerError | TooManyRequests):
-        return RetriableError(what, remedy="Run again in a moment")
-    return ConfigurationError(what, remedy="Check project and location of the registry in meltano.yml")

@@ -47,6 +47,11 @@ def write_page(database: Path, schema: str, tenant: str, target: Path, extra: Ma
 def html(figures: Figures, tenant: str, extra: Mapping[str, Any]) -> str:
     """The whole page."""
     title = f"Customers of {tenant}"
+    return document(title, _header(figures, title), _tiles(figures), *_cards(figures, extra), _footer(extra))
+
+
+def document(title: str, *content: Markup) -> str:
+    """A whole page of the house, which loads nothing."""
     style = Markup(files("plugins.report").joinpath("style.css").read_text(encoding="utf-8"))
     head = tag(
         "head",
@@ -58,7 +63,7 @@ def html(figures: Figures, tenant: str, extra: Mapping[str, Any]) -> str:
         tag("link", rel="icon", href="data:,"),
         tag("style", style),
     )
-    body = tag("body", tag("main", _header(figures, title), _tiles(figures), *_cards(figures, extra), _footer(extra)))
+    body = tag("body", tag("main", *content))
     return "<!doctype html>\n" + tag("html", head, "\n", body, lang="en") + "\n"
 
 
@@ -108,18 +113,18 @@ def _cards(figures: Figures, extra: Mapping[str, Any]) -> list[Markup]:
     data = revenue.monthly(figures)
     newest = f"The newest {MONTHS} months. " if len(data.months) == MONTHS else ""
     cards = [
-        _card(
+        card(
             "Revenue by month and source",
             f"{newest}Point at a bar for its amount.",
             revenue.chart(data, figures.currency),
             wide=True,
         ),
-        _card(
+        card(
             "Who buys how often, and when last",
             "The best customers are top left; the ones to win back, top right.",
             heat_map(figures),
         ),
-        _card(
+        card(
             "Sources that know a person",
             "Records of several systems, resolved to one person.",
             source_bars(figures),
@@ -127,12 +132,13 @@ def _cards(figures: Figures, extra: Mapping[str, Any]) -> list[Markup]:
     ]
     if _MEASURES.keys() & extra.keys():
         note = "Measured against the truth the demo kept aside, pair by pair."
-        cards.append(_card("How well people are resolved", note, _measures(extra), wide=True))
-    cards.append(_card(f"Top {TOP} customers by value", "", _top(figures), wide=True))
+        cards.append(card("How well people are resolved", note, _measures(extra), wide=True))
+    cards.append(card(f"Top {TOP} customers by value", "", _top(figures), wide=True))
     return [tag("div", *cards, class_="cards")]
 
 
-def _card(title: str, note: str, content: Markup, *, wide: bool = False) -> Markup:
+def card(title: str, note: str, content: Markup, *, wide: bool = False) -> Markup:
+    """A section with a headline."""
     remark = tag("p", note, class_="note") if note else None
     return tag("section", tag("h2", title), remark, content, class_="card wide-card" if wide else "card")
 

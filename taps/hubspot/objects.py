@@ -106,13 +106,16 @@ class ObjectStream(RESTStream):
     @cached_property
     def _links(self) -> dict[str, Resource]:
         """Object type -> associations to it; those that may not be read are taken out."""
-        if "associations" not in self.schema["properties"] or not self.is_selected("associations"):
+        if not self._wanted("associations"):
             return {}
         body = {"inputs": "{inputs}"}
         return {
             kind: Resource(f"{self.name}", path, {}, keys=(), records="results", method="POST", body=body)
             for kind, path in self.resource.links
         }
+
+    def _wanted(self, column: str) -> bool:
+        return column in self.schema["properties"] and self.mask.get(("properties", column), True)
 
     def _link(self, kind: str, rows: list[Row]) -> None:
         """Put the associations of the objects to those of another type into their rows, the primary one first."""
@@ -146,7 +149,7 @@ class ObjectStream(RESTStream):
 
     def _recall(self, rows: list[Row]) -> None:
         """Put the older values of the chosen properties into the rows."""
-        if not self.resource.history or not self.is_selected("property_history"):
+        if not self.resource.history or not self._wanted("property_history"):
             return
         batch = self.resource.batch((), self.resource.history)
         for group in _groups(rows, HISTORIES_AT_ONCE):
@@ -183,7 +186,6 @@ class RecycleBin:
             body=None,
             params=params,
             pages=Token("paging.next.after"),
-            cursor=None,
         )
         batch = resource.batch(resource.body["properties"], archived=True)
         first = times.to_text(since - LAG) if since else ""

@@ -68,7 +68,7 @@ def crm_object(kind: CRMObject, described: list[Row], root: Root, size: int, his
     by_id = {"propertyName": "hs_object_id", "operator": "GT", "value": "{last}"}
     span = [
         {"propertyName": kind.modified, "operator": operator, "value": bound}
-        for operator, bound in (("GTE", "{since}"), ("LTE", "{until}"))
+        for operator, bound in (("GTE", "{since}"), ("LT", "{until}"))
     ]
     return ObjectResource(
         kind.name,

@@ -122,7 +122,7 @@ class TapHubSpot(RESTTap):
             retry=retry,
             budget=self.budget,
             timeout=config["timeout_seconds"],
-            sleep=lambda seconds: self.sleep(seconds),  # found when it is needed: the client lives from discovery on
+            sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108  looked up when needed, as the client is made early
             logger=self.logger,
         )
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from discovery import roles, rules, words
+from discovery import lexicon, roles, rules, words
 
 
 def test_every_concept_of_a_language_is_one_of_the_english_list() -> None:
-    known = set(words.languages()["en"].values())
-    for language, table in words.languages().items():
+    known = set(lexicon.languages()["en"].values())
+    for language, table in lexicon.languages().items():
         assert set(table.values()) <= known, language
 
 
 def test_rules_and_roles_speak_of_known_concepts() -> None:
-    known = set(words.languages()["en"].values())
+    known = set(lexicon.languages()["en"].values())
     said = [rule.terms for rule in rules.rules()]
     said += [part for features in roles._features().values() for _, _, parts in features for part in parts]
     for terms in said:
@@ -22,9 +22,9 @@ def test_rules_and_roles_speak_of_known_concepts() -> None:
 
 
 def test_codes_and_short_pieces_speak_of_known_concepts() -> None:
-    known = set(words.languages()["en"].values())
-    assert {concept for concepts in words.codes().values() for concept in concepts} <= known
-    assert set(words.short().values()) <= known
+    known = set(lexicon.languages()["en"].values())
+    assert {concept for concepts in lexicon.codes().values() for concept in concepts} <= known
+    assert set(lexicon.short().values()) <= known
 
 
 @pytest.mark.parametrize(

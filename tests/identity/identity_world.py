@@ -142,7 +142,7 @@ def world_input(people: int = 120, seed: int = 7, kiosk: int = 24) -> Input:
             fields = {
                 "first_name": first, "last_name": name, "birth_date": birth, "street": street, "postal_code": code,
                 "city": "Springfield", "connector": f"crm{copy % 2}", "source_stream": "contacts",
-                **{kind: value for kind, value in marks},
+                **dict(marks),
             }  # fmt: skip
             row = profile(f"P{number}-{copy}", *marks, **fields)
             profiles.append(row)

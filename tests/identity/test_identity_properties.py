@@ -134,7 +134,10 @@ def said(found: list[dict[str, Any]]) -> dict[str, Any]:
     merges = [
         (row["from_id"], row["to_id"], row["reason"], row["record_id"]) for row in records(found, "identity_merges")
     ]
-    latest = {row["identity_map_id"]: row for row in records(found, "identity_map")}
+    latest = {
+        (row["source_system"], row["source_key"], row["global_customer_id"]): row
+        for row in records(found, "identity_map")
+    }
     links = {key: (row["global_customer_id"], row.get("valid_to") is None) for key, row in latest.items()}
     return {"people": people, "marks": marks, "merges": sorted(merges), "links": links}
 

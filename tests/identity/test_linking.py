@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import duckdb
 import pyarrow as pa
 import pytest
 
 from bench.customers import customers
 from identity.hashing import Hasher
-from identity.linking import BLOCKED, CLUSTERS, EDGES, LinkSettings, Linked, link
+from identity.linking import BLOCKED, CLUSTERS, EDGES, Linked, LinkSettings, link
 from pipe.errors import ConfigurationError, DataError
 
 RECORDS = 600
@@ -103,6 +106,7 @@ def test_a_manual_unlink_holds_and_a_manual_link_joins(given: pa.Table, linked: 
 def test_manual_decisions_also_hold_without_scores_and_for_equal_records() -> None:
     rows = [{"record_id": name, "email": "ann@mail.org", "first_name": "Ann"} for name in "abc"]
     decided = table({"left": "a", "right": "c", "decision": "unlink"})
+    decided = decided.cast(pa.schema([(name, pa.large_string()) for name in decided.column_names]))
     found = link(table(*rows), settings=LinkSettings(method="deterministic"), manual=decided)
     cluster = dict(zip(*(column.to_pylist() for column in found.clusters.columns), strict=True))
     assert cluster["a"] != cluster["c"]
@@ -186,3 +190,8 @@ def test_settings_are_checked_all_at_once() -> None:
     with pytest.raises(ConfigurationError) as error:
         LinkSettings(clustering="best", threshold=2.0, names_per_identifier=0)  # type: ignore[arg-type]
     assert all(name in str(error.value) for name in ("clustering", "threshold", "names_per_identifier"))
+
+
+def test_importing_is_cheap() -> None:
+    code = "import sys, identity.linking, identity.resolve; print([m for m in ('splink', 'scipy.sparse') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -33,7 +33,7 @@ def test_enough_data_trains_and_says_what_it_did(given: pa.Table) -> None:
     kept = [one for one in found.report.sessions if one.outcome == "kept" and one.name != "u"]
     assert kept
     assert all((one.expected_matches or 0) >= train.MATCHES_FOR_M for one in kept)
-    assert "first_name: equal" not in found.report.untrained_levels
+    assert len(found.report.untrained_levels) < len(link(given.slice(0, 500)).report.untrained_levels)
 
 
 def test_a_session_that_fails_leaves_no_trace(given: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:

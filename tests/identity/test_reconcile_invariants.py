@@ -52,7 +52,7 @@ def decide(world: World, decision: str, left: str, right: str) -> None:
 
 def two_of_one(world: World) -> tuple[str, str]:
     """Two records of one person with nobody else in it: their parting leaves two people."""
-    group = min((group for group in world.partition() if len(group) >= 3), key=lambda group: sorted(group))
+    group = min((group for group in world.partition() if len(group) >= 3), key=sorted)
     return min(group), max(group)
 
 
@@ -104,7 +104,7 @@ def ids_are_used_once(world: World) -> None:
     """Parted, joined and parted again, the same records get another new id."""
     world.reconcile()
     one, other = two_of_one(world)
-    seen = {person for person in world.people().values()}
+    seen = set(world.people().values())
     for _ in range(2):
         decide(world, "unlink", one, other)
         world.reconcile()
@@ -118,9 +118,10 @@ def ids_are_used_once(world: World) -> None:
     assert len(minted) == len(set(minted))
     became = dict(world.rows("SELECT from_id, to_id FROM identity_merges WHERE event = 'merge'"))
     for uid in minted:
-        while uid in became:
-            uid = became[uid]
-        assert uid in minted
+        last = uid
+        while last in became:
+            last = became[last]
+        assert last in minted
 
 
 def aliases_lead_to_the_living(world: World) -> None:
@@ -133,13 +134,13 @@ def aliases_lead_to_the_living(world: World) -> None:
             world.reconcile()
             world.load(INPUT.lines(2))
     became = dict(world.rows("SELECT from_id, to_id FROM identity_merges WHERE event = 'merge'"))
-    assert len(became) > 3
-    for uid in became:
-        seen = set()
-        while uid in became:
+    assert len(became) >= 3
+    for start in list(became):
+        seen, uid = set(), start
+        while (onward := became.get(uid)) is not None:
             assert uid not in seen, "a circle"
             seen.add(uid)
-            uid = became[uid]
+            uid = onward
     assert not set(world.people().values()) & set(became), "a record belongs to a retired id"
     assert len({retired for (retired,) in world.ledger("SELECT retired FROM merge")}) == len(
         world.ledger("SELECT retired FROM merge")

@@ -21,13 +21,25 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 SCHEMA = "growthnav_cdnow"
+WIRING = """
+version: 1
+plugins:
+  loaders:
+  - name: target-duckdb
+    settings:
+    - {name: filepath, value: "${MELTANO_PROJECT_ROOT}/out/${MELTANO_ENVIRONMENT}.duckdb"}
+    - {name: schema, value: "growthnav_${MELTANO_ENVIRONMENT}"}
+environments:
+- name: cdnow
+- name: empty
+"""
 
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with one tenant whose purchases are in its warehouse."""
     root = tmp_path_factory.mktemp("project")
-    (root / "meltano.yml").write_text("version: 1\nenvironments:\n- name: cdnow\n- name: empty\n")
+    (root / "meltano.yml").write_text(WIRING)
     (root / "out").mkdir()
     make_cdnow(root / "out" / "cdnow.duckdb", SCHEMA)
     make(root / "out" / "empty.duckdb", "growthnav_empty")

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from onboarding_place import MELTANO, PASSWORD, Place, till
 
 STORE = ".growthnav/secrets/"
@@ -49,12 +50,13 @@ class Eavesdropper:
             self.in_environments.setdefault(name, set()).update(held)
 
 
-def test_row_13_and_20_a_canary_is_found_nowhere_else(place: Place) -> None:
+def test_row_13_and_20_a_canary_is_found_nowhere_else(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Onboard, fail, run, look, renew, run again: the passwords are in the secret store and in no other place."""
     acme = place.write("acme.yml", data_sources=[till()])
     beta = place.write("beta.yml", customer_id="beta", customer_name="Beta", data_sources=[till()])
     broken = place.write("bad.yml", customer_id="bad", data_sources=[till(connection_params={"broken": "test"})])
     said: list[str] = []
+    monkeypatch.delenv("TILL_PASSWORD")  # only onboarding is told it
     with Eavesdropper(PASSWORD, place.root) as heard:
         for arguments, code in (
             (["onboard", acme, "--events"], 0),

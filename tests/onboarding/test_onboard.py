@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,7 @@ def test_every_mistake_is_told_at_once_by_its_field(place: Place) -> None:
             till("b", extractor="tap-stubb", credentials={"password": "${NOT_THERE}"}),
             till("c", field_overrides={"total": "valeu"}, credentials={"passwort": "canary", "user": ""}),
             till("c", sync_schedule="realtime", credentials={}),
+            {"connector_type": "otter", "name": "x"},
             "text",
         ],
     }
@@ -174,7 +177,8 @@ def test_every_mistake_is_told_at_once_by_its_field(place: Place) -> None:
         "data_sources[5].credentials.user: is empty",
         "data_sources[6].sync_schedule: there is no realtime",
         "data_sources: 'postgres-c' is there twice",
-        "data_sources[7]: must be a mapping",
+        "data_sources[7].connector_type: Otter cannot be read yet: there is no tap-otter",
+        "data_sources[8]: must be a mapping",
     ]
     assert [text for text in expected if text not in told] == []
     assert "canary" not in told
@@ -279,6 +283,25 @@ def test_row_7_a_wrong_password_keeps_nothing(place: Place) -> None:
     assert place.files() == before
 
 
+def test_row_8_first_sync_data_check_and_schedule(place: Place) -> None:
+    done = place.call("onboard", place.write(), "--initial-sync", "--events")
+    assert done.code == 0, done.err
+    result = done.events[-1]
+    assert (result["run"]["sync_mode"], result["run"]["records_loaded"]) == ("full", 3)
+    found = result["quality"]
+    assert found["rows"] == {"conversions of postgres-till": 3}
+    assert (found["first"][:10], found["last"][:10], found["people"]) == ("2026-01-01", "2026-01-03", 3)
+    assert found["filled"]["conversions"]["value"] == 1.0
+    assert (found["not_positive"], found["rejects"]) == (0, {})
+    with duckdb.connect(str(place.root / "out" / "acme.duckdb"), read_only=True) as connection:
+        rows = connection.execute("SELECT connector, value FROM growthnav_acme.conversions").fetchall()
+    assert [(name, float(value)) for name, value in rows] == [("postgres-till", 12.5)] * 3
+    (connector,) = place.registry.connectors("acme")
+    assert connector.last_sync is not None
+    assert place.project.tenant("acme").schedules == [("@daily", "acme-daily")]
+    assert len(place.registry.runs("acme")) == 1
+
+
 def test_a_source_that_is_away_is_told_as_such(place: Place) -> None:
     with pytest.raises(PipeError) as caught:
         onboard(place, data_sources=[till(connection_params={"broken": "test"})])
@@ -325,3 +348,83 @@ def test_a_wrong_password_raises_its_class(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setenv("TILL_PASSWORD", "no")
     with pytest.raises(CredentialsError):
         onboard(place)
+
+
+def test_an_onboarding_that_was_killed_is_completed_by_the_next(place: Place) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from plugins.project import open_project\n"
+        "from plugins import progress; from plugins.processes import Stopper\n"
+        "from plugins.onboarding import reading; from plugins.onboarding.onboarding import Onboarder\n"
+        "class Dies:\n"
+        "    def status(self, status): pass\n"
+        "    tested = undone = status\n"
+        "    def done(self, step): step.what == 'secret' and os._exit(9)\n"
+        "project = open_project(Path(sys.argv[1]))\n"
+        "onboarder = Onboarder(project, reading.read_file(project, Path(sys.argv[2])), Dies())\n"
+        "with Stopper() as stopper:\n"
+        "    onboarder.run(onboarder.plan(), progress.PlainLines(), stopper, initial_sync=False)\n"
+    )
+    path = place.write()
+    died = place.call("-c", code, place.root, path, command=Path(sys.executable))
+    assert died.code == 9, died.err
+    assert place.vault.paths("acme") == [PATH]
+    assert place.registry.connectors("acme") == []
+    done = place.call("onboard", path)
+    assert done.code == 0, done.err
+    assert [row.connector_id for row in place.registry.connectors("acme")] == ["postgres-till"]
+    assert place.call("onboard", path).out == "acme is there already, and nothing in it changes.\n"
+
+
+def test_other_tables_in_the_file_of_a_dataset_stay(place: Place) -> None:
+    path = place.root / "out" / "acme.duckdb"
+    path.parent.mkdir()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT 7 AS number")
+    with pytest.raises(OSError, match="canary"):
+        onboard(place, Watch(fail_at="dataset"))
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.execute("SELECT number FROM mine").fetchall() == [(7,)]
+        assert connection.execute("SELECT COUNT(*) FROM information_schema.tables").fetchall() == [(1,)]
+
+
+def test_a_signal_takes_everything_back(place: Place) -> None:
+    class Interrupts(Watch):
+        def done(self, step: Step) -> None:
+            super().done(step)
+            if step.what == "secret":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    before, watch = snapshot(place), Interrupts()
+    with pytest.raises(PipeError, match="stopped by SIGTERM") as caught:
+        onboard(place, watch)
+    assert caught.value.kind == "retriable"
+    assert snapshot(place) == before
+    assert watch.taken_back == watch.made[::-1]
+
+
+def test_what_cannot_be_taken_back_is_told(place: Place) -> None:
+    class Spoils(Watch):
+        def done(self, step: Step) -> None:
+            super().done(step)
+            if step.what == "secret":
+                (place.root / ".growthnav" / "secrets" / "acme.json").chmod(0o644)  # refused from now on
+
+    with pytest.raises(PipeError, match=f"could not be taken back: create secret {PATH}") as caught:
+        onboard(place, Spoils(fail_at="connector"))
+    assert "growthnav offboard acme --purge" in str(caught.value)
+    assert place.registry.onboardings("acme")[0].status == "FAILED"
+    assert place.registry.connectors("acme") == []
+
+
+def test_secrets_from_the_environment(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (place.root / "meltano.yml").open("a") as wiring:
+        wiring.write("\nannotations:\n  growthnav:\n    secrets: {kind: environment}\n")
+    name = "GROWTHNAV_ACME_CONNECTOR_POSTGRES_TILL"
+    before = snapshot(place)
+    with pytest.raises(ConfigurationError, match=f"{name} does not hold the one for {PATH}.*password, user"):
+        onboard(place)
+    assert snapshot(place) == before
+    monkeypatch.setenv(name, json.dumps({"user": "reader", "password": PASSWORD}))
+    onboard(place)
+    values = place.vault.resolve(place.project.tenant("acme"))
+    assert values["ACME__POSTGRES_TILL_PASSWORD"] == PASSWORD

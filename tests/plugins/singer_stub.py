@@ -70,8 +70,7 @@ def tap(config: dict) -> None:
     start = state.get("replication_key_value", 0)
     # What a second tenant's catalog or state would betray: the tap says what it was given.
     log("info", f"starts at {start} as {config['tenant']} with state of {state.get('tenant', 'nobody')}")
-    if "max_api_calls" in config:
-        log("info", f"with {config['max_api_calls']} calls")
+    log("info", f"with {config.get('max_api_calls')} calls; looks back {config.get('lookback_days')}")
     if config.get("peek"):
         seen = sorted(name for name in os.environ if name.startswith(("ACME", "GLOBEX", "COMMON")))
         log("info", f"sees {', '.join(seen)}")

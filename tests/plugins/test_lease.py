@@ -127,13 +127,17 @@ def test_another_job_waits_its_turn(opened: Callable[[], lease.LeaseStore], mach
     assert waits == [5, 5]
 
 
+def overwritten(store: lease.LeaseStore) -> str | None:
+    content, version = store.read() or (b"", "")
+    return store.write(content + b" ", version)
+
+
 def test_a_lost_lease_ends_what_holds_it(opened: Callable[[], lease.LeaseStore]) -> None:
     lost = threading.Event()
     with lease.hold(mine(opened), time.monotonic(), lambda _: False, lost.set, every=0.02):
         assert not lost.wait(0.2)
         store = opened()
-        content, version = store.read() or (b"", "")
-        assert store.write(content + b" ", version)
+        assert wait_for(lambda: overwritten(store), 5)  # it is being renewed all the time
         assert lost.wait(5)
 
 

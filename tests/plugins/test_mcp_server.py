@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import anyio
 import duckdb
 import pytest
 import yaml
-from conftest import CANARY, Project
+from conftest import CANARY, Project, wait_for
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
@@ -348,6 +349,30 @@ def test_the_command_speaks_over_standard_input_and_output(project: Project) -> 
 
     anyio.run(main)
     assert project.ids("acme") == list(range(5))
+
+
+def test_the_command_speaks_over_http_on_this_machine(project: Project) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = project.start("mcp", "--transport", "http", "--port", str(port))
+
+    def listening() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_for(listening)
+
+    async def main() -> None:
+        async with Client(f"http://127.0.0.1:{port}/mcp") as client:
+            assert [tool.name for tool in (await client.list_tools()).tools] == READ
+            found = await client.call_tool("run_history", {"customer_id": "acme"})
+            assert found.structured_content == {"customer_id": "acme", "runs": []}
+
+    anyio.run(main)
+    server.terminate()
+    _, err = server.communicate(timeout=30)
+    assert "Traceback" not in err
 
 
 def test_a_tenant_that_is_not_there_is_told_when_the_server_starts(project: Project) -> None:

@@ -58,12 +58,12 @@ def test_row_26_a_passing_error_is_tried_again_after_60_120_and_240_seconds(insi
 
 def test_a_try_that_succeeds_ends_the_waiting_and_its_rows_are_all_there(inside: Project) -> None:
     inside.add("acme", tap=BUSY | {"rows": 4})
-    clock = Clock({2: lambda: inside.add("acme", tap={"rows": 4})})
+    clock = Clock({1: lambda: inside.add("acme", tap={"rows": 4})})
     result = go(inside, clock)
-    assert clock.waits == [60, 120]
-    assert (result.attempts, result.exit_code, result.error) == (3, 0, None)
-    assert inside.ids("acme") == list(range(12))
-    assert result.records_fetched == result.records_loaded == 12  # of all tries together
+    assert clock.waits == [60]
+    assert (result.attempts, result.exit_code, result.error) == (2, 0, None)
+    assert inside.ids("acme") == list(range(8))
+    assert result.records_fetched == result.records_loaded == 8  # of all tries together
 
 
 def test_row_26_what_does_not_pass_is_tried_once(inside: Project) -> None:
@@ -73,15 +73,12 @@ def test_row_26_what_does_not_pass_is_tried_once(inside: Project) -> None:
     assert (clock.waits, result.attempts, result.exit_code, result.error_class) == ([], 1, 2, "credentials")
 
 
-def test_the_tenants_file_and_the_caller_set_the_tries(inside: Project) -> None:
+def test_the_tenants_file_sets_the_tries(inside: Project) -> None:
     inside.add("acme", tap=BUSY)
     policy(inside, "acme", retry_policy={"max_retries": 1, "delay_seconds": 5})
     clock = Clock()
     go(inside, clock)
     assert clock.waits == [5]
-    clock = Clock()
-    assert go(inside, clock, max_retries=0).attempts == 1
-    assert clock.waits == []
 
 
 def test_a_signal_ends_the_waiting(inside: Project) -> None:
@@ -114,6 +111,32 @@ def test_row_36_a_tap_that_keeps_to_the_budget_itself_is_told_what_is_left_and_n
     assert result.error == "max_api_calls is spent (3 calls); the next run goes on from there"
     assert (inside.bookmark("acme") or {})["replication_key_value"] == 6
     assert "with 10 calls" in inside.log(result.as_dict())
+
+
+def test_a_run_may_look_back_where_its_tap_can(inside: Project) -> None:
+    inside.add("acme", tap={"rows": 2})
+    refused = go(inside, Clock(), lookback_days=7)
+    assert (refused.exit_code, refused.error_class) == (2, "configuration")
+    assert refused.error == "tap-stub cannot look back. Read everything instead: --full-refresh"
+    assert inside.rows("acme") == []
+    wiring = inside.root / "meltano.yml"
+    wiring.write_text(wiring.read_text().replace("- {name: say}", "- {name: say}\n    - {name: lookback_days}"))
+    result = go(inside, Clock(), lookback_days=7)
+    assert result.exit_code == 0
+    assert "looks back 7" in inside.log(result.as_dict())
+
+
+def test_meltano_reads_no_other_tenants_files(inside: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meltano.core.project_files import ProjectFiles
+
+    from plugins import meltano_main
+
+    files = [inside.add("acme"), inside.add("globex")]
+    seen = ProjectFiles(inside.root, inside.root / "meltano.yml")
+    assert sorted(seen.include_paths) == files
+    monkeypatch.setattr(ProjectFiles, "_resolve_include_paths", ProjectFiles._resolve_include_paths)  # put back after
+    meltano_main.narrow(open_project(inside.root).files_of(open_project(inside.root).tenant("acme")))
+    assert list(seen.include_paths) == files[:1]
 
 
 def test_mistakes_in_the_policy_are_told_all_at_once(inside: Project) -> None:

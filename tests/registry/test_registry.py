@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from servers.bigquery import PROJECT, server_or_skip
 
+from pipe.errors import RetriableError
 from plugins.registry import Connector, Customer, Onboarding, Registry
 from plugins.registry.bigquery_store import BigQueryStore
 from plugins.registry.duckdb_store import DuckDBStore
@@ -143,3 +147,38 @@ def test_reading_makes_no_file(tmp_path: Path) -> None:
     registry = Registry(DuckDBStore(tmp_path / "registry.duckdb"))
     assert (registry.customers(), registry.remove_customer("acme")) == ([], False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_that_end_together_are_all_kept(tmp_path: Path) -> None:
+    """Threads of this process and processes beside it, each with the file open for one statement."""
+    path = tmp_path / "registry.duckdb"
+    code = (
+        "import sys; from pathlib import Path; from plugins.registry import Registry\n"
+        "from plugins.registry.duckdb_store import DuckDBStore\n"
+        "registry = Registry(DuckDBStore(Path(sys.argv[1])))\n"
+        "for n in range(10): registry.record_run({'run_id': f'{sys.argv[2]}-{n}', 'customer_id': 'acme'})\n"
+    )
+    others = [subprocess.Popen([sys.executable, "-c", code, str(path), str(number)]) for number in range(2)]
+
+    def record(number: int) -> None:
+        Registry(DuckDBStore(path)).record_run({"run_id": f"thread-{number}", "customer_id": "acme"})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(record, range(20)))
+    assert [other.wait() for other in others] == [0, 0]
+    assert len(Registry(DuckDBStore(path)).runs("acme")) == 40
+
+
+def test_a_registry_open_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "registry.duckdb"
+    Registry(DuckDBStore(path)).put_customer(ACME)
+    code = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(RetriableError, match="is open elsewhere"):
+            Registry(DuckDBStore(path)).customers()
+        holder.communicate("\n")
+    assert [row.customer_id for row in Registry(DuckDBStore(path)).customers()] == ["acme"]

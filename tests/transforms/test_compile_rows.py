@@ -304,6 +304,18 @@ SAMPLES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("square", "customers", {"id": "C1", "given_name": "Ada", "family_name": "Lovelace", "birthday": "1815-12-10", "address": {"locality": "London", "postal_code": "01234"}},
      {"source_record_id": "C1", "first_name": "Ada", "last_name": "Lovelace", "birth_date": "1815-12-10", "city": "London", "postal_code": "01234"}),
     ("square", "loyalty_accounts", {"id": "LA1", "customer_id": "C1", "mapping": {"phone_number": "+13125550001"}}, {"source_record_id": "LA1", "loyalty_id": "LA1", "phone": "+13125550001"}),
+    ("hubspot", "deals", {"id": "7", "amount": 50.5, "closedate": "2024-03-01T00:00:00.000000Z", "hs_is_closed_won": True, "deal_currency_code": "EUR", "associations": {"contacts": [{"id": "101", "types": [3], "labels": []}]}},
+     {"transaction_id": "7", "value": "50.5", "currency": "EUR", "user_id": "101", "timestamp": "2024-03-01T00:00:00.000000Z", "identity_fragments": [{"type": "customer_id", "value": "101", "source_system": "hubspot", "confidence": 1.0}]}),
+    ("hubspot", "deals", {"id": "8", "amount": 5, "closedate": "2024-03-01", "dealstage": "closedwon", "associations": {"companies": [{"id": "55"}]}}, {"transaction_id": "8", "user_id": None, "identity_fragments": []}),
+    ("hubspot", "deals", {"id": "9", "amount": 5, "closedate": "2024-03-01", "dealstage": "qualified", "hs_is_closed_won": False}, None),
+    ("hubspot", "contacts", {"id": "101", "firstname": "Ada", "email": "a@b.example", "zip": "01234", "birthday": "1815-12-10"},
+     {"source_record_id": "101", "first_name": "Ada", "postal_code": "01234", "birth_date": "1815-12-10"}),
+    ("zoho", "deals", {"id": "4001", "Amount": 50.5, "Closing_Date": "2024-03-01", "Stage": "Closed Won", "Currency": "EUR", "Contact_Name": {"id": "4101"}},
+     {"transaction_id": "4001", "value": "50.5", "currency": "EUR", "user_id": "4101", "timestamp": "2024-03-01T00:00:00.000000Z"}),
+    ("zoho", "deals", {"id": "4002", "Amount": 5, "Closing_Date": "2024-03-01", "Stage": "Closed Won", "Account_Name": {"id": "4201"}}, {"transaction_id": "4002", "user_id": None, "identity_fragments": []}),
+    ("zoho", "deals", {"id": "4003", "Amount": 5, "Closing_Date": "2024-03-01", "Stage": "Closed Lost"}, None),
+    ("zoho", "leads", {"id": "4301", "Created_Time": "2024-03-01T09:30:00+05:30", "Lead_Status": "Open", "Email": "a@b.example"}, {"conversion_type": "lead", "timestamp": "2024-03-01T04:00:00.000000Z", "user_id": "4301"}),
+    ("zoho", "contacts", {"id": "4101", "First_Name": "Ada", "Email": "a@b.example", "Mailing_Zip": "01234"}, {"source_record_id": "4101", "first_name": "Ada", "postal_code": "01234"}),
 ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""tap-zoho: leads, contacts and deals of a Zoho CRM organisation."""

@@ -1,0 +1,19 @@
+"""tap-hubspot reads 100,000 contacts fast enough and in little memory."""
+
+from pathlib import Path
+
+import pytest
+from contract.rest_volume import FASTEST, MEMORY, ROWS, measure
+from servers import hubspot
+from servers.serve import apart
+
+
+@pytest.mark.quality
+def test_a_hundred_thousand_contacts(tmp_path: Path):
+    with apart("servers.hubspot:large", ROWS) as url:
+        config = {"access_token": hubspot.TOKEN, "start_date": "2024-01-01", "api_url": url}
+        volume = measure("tap-hubspot", config, "contacts", tmp_path)
+    print(volume)
+    assert volume.rows == ROWS
+    assert volume.per_second >= FASTEST
+    assert volume.megabytes < MEMORY
