@@ -138,6 +138,10 @@ class Pipeline:
             return {name: _rows(connection, f'"{self.schema}"."{name}"') for name in _names(connection, self.schema)}
 
 
+_OF_THE_RUN = {"run_id", "position", "_sdc_table_version"}
+"""Columns that say which run wrote a row."""
+
+
 def _names(connection: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
     found = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? ORDER BY 1", [schema]
@@ -147,7 +151,7 @@ def _names(connection: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, ...]]:
     names = [name for name, *_ in connection.execute(f"DESCRIBE {table}").fetchall()]
-    kept = ", ".join(f'"{name}"::VARCHAR' for name in sorted(names) if name not in {"run_id", "position"})
+    kept = ", ".join(f'"{name}"::VARCHAR' for name in sorted(names) if name not in _OF_THE_RUN)
     return sorted(connection.execute(f"SELECT {kept} FROM {table}").fetchall(), key=repr)
 
 

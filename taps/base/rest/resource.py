@@ -34,7 +34,8 @@ class Resource:
         schema: of a record; `shape` makes it.
         keys: key properties.
         records: dotted path of the rows in an answer; empty for the answer itself. One object counts as one row.
-        may_lack: whether an answer without that path means "no rows"; else it is an error.
+        may_lack: whether an answer without that path means "no rows"; else it is an error. Names: only where the answer
+            holds nothing but these.
         method: of the request.
         params: of the address.
         body: sent as JSON.
@@ -54,7 +55,7 @@ class Resource:
     schema: dict[str, Any]
     keys: tuple[str, ...] = ("id",)
     records: str = "data"
-    may_lack: bool = False
+    may_lack: bool | frozenset[str] = False
     method: str = "GET"
     params: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None

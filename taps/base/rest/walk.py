@@ -104,7 +104,7 @@ def _rows(resource: Resource, body: Any) -> list[Row]:
         AgainError: they are not where they should be.
     """
     found = dig(body, resource.records)
-    if body is None or (found is None and resource.may_lack and isinstance(body, dict)):
+    if body is None or (found is None and isinstance(body, dict) and _may_lack(resource, body)):
         return []
     if isinstance(found, dict):
         found = [found]
@@ -112,3 +112,9 @@ def _rows(resource: Resource, body: Any) -> list[Row]:
         what = f"no list '{resource.records}'" if resource.records else "no list"
         raise AgainError(f"an answer with {what}", final=DataError)
     return found
+
+
+def _may_lack(resource: Resource, body: Row) -> bool:
+    """Whether an answer without rows may be one that has none."""
+    may = resource.may_lack
+    return may if isinstance(may, bool) else set(body) <= may

@@ -1,0 +1,1 @@
+"""tap-square: payments, refunds, orders, customers, loyalty and catalog, from Square."""
