@@ -82,10 +82,17 @@ def find_people(db: duckdb.DuckDBPyConnection, units: Units, settings: LinkSetti
         telling |= np.asarray(records.column(name).is_valid())
     if not telling.any():
         return replace(certain, blocked=blocked)
-    judged = link(_in_clear(records.filter(pa.array(telling))), settings=settings, manual=units.manual)
+    named = records.filter(pa.array(telling))
+    judged = link(_in_clear(named), settings=settings, manual=_among(units.manual, named))
     if telling.all():
         return replace(judged, blocked=blocked)
     return _Attaching(db, records, units.manual, judged).linked(blocked)
+
+
+def _among(manual: pa.Table, records: pa.Table) -> pa.Table:
+    """The decisions about two of the records; those about others take effect where these are attached."""
+    ids = records.column("record_id")
+    return manual.filter(pc.and_(*(pc.is_in(manual.column(name), value_set=ids) for name in ("left", "right"))))
 
 
 def _blocked(db: duckdb.DuckDBPyConnection, records: pa.Table, found: pa.Table) -> pa.Table:

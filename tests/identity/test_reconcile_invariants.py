@@ -280,8 +280,8 @@ def same_id_again(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def do_not_canonicalise(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Ledger, "living", lambda self: np.arange(self.store.persons() + 1))
+def leave_records_with_the_retired(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(changes, "map_records", lambda context: False)
 
 
 def never_close(patch: pytest.MonkeyPatch) -> None:
@@ -324,7 +324,7 @@ INVARIANTS: dict[str, tuple[Callable[[World], None], Callable[[pytest.MonkeyPatc
     "2 rebuilt from the map, the same ids": (rebuilt_from_the_map, never_restore),
     "3 order, sources and block size are nothing": (order_is_nothing, forget_what_landed_last),
     "4 an id is used once and resolves for ever": (ids_are_used_once, same_id_again),
-    "5 aliases lead to the living, in no circle": (aliases_lead_to_the_living, do_not_canonicalise),
+    "5 aliases lead to the living, in no circle": (aliases_lead_to_the_living, leave_records_with_the_retired),
     "6 every record's history can be read": (history_can_be_read, never_close),
     "7 lost output is told again, nothing contradicts": (lost_output_is_told_again, think_it_was_told),
     "8 one run at a time": (one_at_a_time, do_not_lock),
