@@ -13,7 +13,7 @@ from support import BIN
 
 ROWS = 100_000
 FASTEST = 8_000
-"""Rows a second that every tap must reach where the service is not the limit."""
+"""Rows a second of CPU that every tap must reach, so that only the service limits it on an idle machine."""
 MEMORY = 200
 """MB it may take."""
 

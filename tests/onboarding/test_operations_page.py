@@ -91,6 +91,7 @@ def database() -> Iterator[dict[str, str]]:
         }
 
 
+@pytest.mark.quality
 @pytest.mark.timeout(580)
 def test_every_command_of_the_page(clone: Path, database: dict[str, str]) -> None:
     lines = commands("postgres" if database else None)
