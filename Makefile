@@ -22,7 +22,7 @@ quality: .venv/.dev
 
 # CHAOS_TRIALS sets how often each race and each kill is repeated.
 chaos: .venv/.dev
-	$(RUN)/pytest -m chaos
+	$(RUN)/pytest -n 2 -m chaos
 
 # ROWS=4000000 for the long version.
 ROWS ?= 1000000
