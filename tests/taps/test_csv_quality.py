@@ -126,7 +126,7 @@ def test_memory_of_large_cells_in_parquet(tmp_path: Path):
     del table
     _, memory, code = measured(tmp_path, path=str(path))
     assert code == 0
-    assert memory < 600, f"{memory:.0f} MB for cells of 5 MB"
+    assert memory < 500, f"{memory:.0f} MB for cells of 5 MB"
 
 
 def test_memory_of_json_lines_and_parquet(tmp_path: Path):
