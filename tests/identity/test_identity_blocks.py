@@ -126,7 +126,7 @@ def resolved(directory: Path, rows: list[dict[str, Any]], way: str, size: int, *
     return run(lines(directory, rows, way, size), chosen, 1 if way == "record" and size == 1 else None)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     given_rows=ROWS,
     ways=st.lists(

@@ -73,7 +73,7 @@ def ways() -> Iterator[dict[str, Identifiers]]:
         yield {name: Identifiers(normaliser, HASHER, db) for name, normaliser in NORMALISERS.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(name=st.sampled_from(sorted(NORMALISERS)), pairs=VALUES)
 @example(name="us", pairs=[(kind, text) for kind in FRAGMENT_TYPES for text in LISTED])
 @example(name="own", pairs=[(kind, text.upper()) for kind in FRAGMENT_TYPES for text in LISTED])
