@@ -106,25 +106,15 @@ class TapHubSpot(RESTTap):
         """HubSpot, by its own library."""
         from taps.hubspot.library import LibraryClient  # takes a tenth of a second to import
 
-        config = self.config
         retry = Retry(
             statuses=BUSY | {423, 477},  # an object that is locked, an account that is being moved
             body=(BodyRule("status", frozenset({"error"}), then="again", statuses=frozenset({200})),),
             rates=RateHeaders(f"{_RATE}-Remaining", f"{_RATE}-Interval-Milliseconds", "milliseconds"),
             code="category",
             request_id="X-HubSpot-Correlation-Id",
-            seconds=config["retry_seconds"],
         )
-        return LibraryClient(
-            config.get("api_url", API_URL),
-            auth=self._auth(),
-            headers={"User-Agent": "growthnav-connectors"},
-            retry=retry,
-            budget=self.budget,
-            timeout=config["timeout_seconds"],
-            sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108  looked up when needed, as the client is made early
-            logger=self.logger,
-        )
+        headers = {"User-Agent": "growthnav-connectors"}
+        return self.connect(API_URL, retry, LibraryClient, auth=self._auth(), headers=headers)
 
     def resources(self) -> list[Resource]:
         """The object types with the properties that the account has, and what comes with them."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pipe import command
 from taps.base.rest.auth import OAuth, bearer
-from taps.base.rest.client import Client
 from taps.base.rest.credentials import CredentialStore
 from taps.base.rest.retry import BodyRule, Retry
 from taps.base.rest.tap import CREDENTIALS_FILE, SETTINGS, RESTTap
@@ -15,6 +14,7 @@ from taps.square.streams import STREAMS
 
 if TYPE_CHECKING:
     from taps.base.rest.auth import Auth
+    from taps.base.rest.client import Client
     from taps.base.rest.resource import Resource
 
 HOSTS = {"production": "https://connect.squareup.com", "sandbox": "https://connect.squareupsandbox.com"}
@@ -72,7 +72,7 @@ class TapSquare(RESTTap):
     def make_client(self) -> Client:
         """Square, in the environment of the settings."""
         config = self.config
-        return Client(
+        return self.connect(
             self._host,
             auth=self._auth(),
             headers={"Square-Version": config["api_version"]},
@@ -82,12 +82,7 @@ class TapSquare(RESTTap):
                     BodyRule("errors", then="again", statuses=frozenset({200})),
                 ),
                 code="errors.0.code",
-                seconds=config["retry_seconds"],
             ),
-            budget=self.budget,
-            timeout=config["timeout_seconds"],
-            sleep=self.sleep,
-            logger=self.logger,
         )
 
     def resources(self) -> list[Resource]:

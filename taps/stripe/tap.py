@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pipe import command
 from taps.base.rest.auth import bearer
-from taps.base.rest.client import Client
 from taps.base.rest.retry import BodyRule, Retry
 from taps.base.rest.tap import SETTINGS, RESTTap
 from taps.base.settings import setting
 from taps.stripe.streams import STREAMS
 
 if TYPE_CHECKING:
+    from taps.base.rest.client import Client
     from taps.base.rest.resource import Resource
 
 API_URL = "https://api.stripe.com"
@@ -52,8 +52,8 @@ class TapStripe(RESTTap):
         headers = {"Stripe-Version": config["api_version"]}
         if account := config.get("account_id"):
             headers["Stripe-Account"] = account
-        return Client(
-            config.get("api_url", API_URL),
+        return self.connect(
+            API_URL,
             auth=bearer(config["api_key"]),
             headers=headers,
             retry=Retry(
@@ -63,12 +63,7 @@ class TapStripe(RESTTap):
                 ),
                 code="error.code",
                 request_id="Request-Id",
-                seconds=config["retry_seconds"],
             ),
-            budget=self.budget,
-            timeout=config["timeout_seconds"],
-            sleep=self.sleep,
-            logger=self.logger,
         )
 
     def resources(self) -> list[Resource]:

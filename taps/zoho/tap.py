@@ -104,17 +104,8 @@ class TapZoho(RESTTap):
                 BodyRule("status", frozenset({"error"}), then="again", statuses=frozenset({200})),
             ),
             code="code",
-            seconds=config["retry_seconds"],
         )
-        client = Client(
-            own or f"https://www.{config['domain']}",
-            auth=self._sign_in,
-            retry=retry,
-            budget=self.budget,
-            timeout=config["timeout_seconds"],
-            sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108  looked up when needed, as the client is made early
-            logger=self.logger,
-        )
+        client = self.connect(f"https://www.{config['domain']}", retry, auth=self._sign_in)
         if not own:
             self._follow(client)
         return client

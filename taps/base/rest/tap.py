@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,14 @@ from pipe import metrics, times
 from pipe.errors import CredentialsError, SkippableError
 from taps.base.rest import bookmark
 from taps.base.rest.budget import Budget
+from taps.base.rest.client import Client
 from taps.base.rest.stream import RESTStream, StoppingError
 from taps.base.settings import BATCH_CONFIG, setting
 from taps.base.tap import PipeTap
 
 if TYPE_CHECKING:
-    from taps.base.rest.client import Client
     from taps.base.rest.resource import Resource
+    from taps.base.rest.retry import Retry
 
 SETTINGS: dict[str, Any] = {
     "start_date": setting(
@@ -73,11 +75,23 @@ class RESTTap(PipeTap):
 
     @abstractmethod
     def make_client(self) -> Client:
-        """The client that the settings describe; nothing is sent yet. Pass it `self.budget` and `self.sleep`."""
+        """The client that the settings describe, made with `connect`; nothing is sent yet."""
 
     @abstractmethod
     def resources(self) -> list[Resource]:
         """Every stream there is; may ask the service what the tenant has."""
+
+    def connect(self, url: str, retry: Retry, kind: type[Client] = Client, **more: Any) -> Client:
+        """A client of the service at `url`, with what the settings of every tap say; `more` as `Client` takes it."""
+        return kind(
+            self.config.get("api_url", url),
+            retry=replace(retry, seconds=self.config["retry_seconds"]),
+            budget=self.budget,
+            timeout=self.config["timeout_seconds"],
+            sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108  looked up when needed: a client may be made early
+            logger=self.logger,
+            **more,
+        )
 
     @property
     def values(self) -> dict[str, Any]:
