@@ -19,7 +19,8 @@ from pipeline import Pipeline
 
 ROOT = Path(__file__).parents[2]
 KEY = "5e" * 32
-OF_THE_RUN = ["run_id", "position", "effective_at", "valid_from", "valid_to"]
+OF_THE_RUN = ["run_id", "position", "effective_at", "valid_from", "valid_to", "identity_map_id"]
+"""What says when, or hashes it: a row's id in identity_map tells since when a customer is whose."""
 SOURCES: list[dict[str, Any]] = [{"preset": "olo", "connector": "shop"}, {"preset": "crm", "connector": "crm"}]
 
 
