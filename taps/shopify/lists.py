@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from taps.base.rest.resource import Row
+    from taps.base.stream import Rows
     from taps.shopify.tap import TapShopify
 
 MUCH = timedelta(days=7)
@@ -57,18 +58,19 @@ class ListStream(RESTStream):
     resource: ListResource
     _tap: TapShopify
 
-    def read(self, window: Window | None) -> Iterator[list[Row]]:
-        """The objects that changed in that time, each with all of its inner list."""
+    def blocks(self) -> Iterator[Rows]:
+        """As in the base; the log says first when a part is hidden."""
         if hidden := self._hidden():
             self.logger.warning("%s: %s", self.name, hidden)
-        yield from self._read(window)
+        yield from super().blocks()
 
     def describe(self) -> str:
         """As in the base; also whether a part is hidden."""
         text, hidden = super().describe(), self._hidden()
         return f"{text}; {hidden}" if hidden else text
 
-    def _read(self, window: Window | None) -> Iterator[list[Row]]:
+    def read(self, window: Window | None) -> Iterator[list[Row]]:
+        """The objects that changed in that time, each with all of its inner list."""
         if window and self._is_much(window):
             try:
                 yield from bulk.read(BulkOperation(self, window), self, window, Patience(first=2.0))
@@ -91,7 +93,7 @@ class ListStream(RESTStream):
             raise RetriableError("Shopify gives up bulk operations of an hour, too", stream=self.name)
         middle = window.since + (window.until - window.since) / 2
         for half in (Window(window.since, middle), Window(middle, window.until)):
-            yield from self._read(half)
+            yield from self.read(half)
 
     def _complete(self, row: Row) -> None:
         """Make the inner list a plain one, with what did not come along."""

@@ -61,7 +61,7 @@ ORDER_PARTS = {
 CUSTOMER_PARTS = {
     AMOUNT: "amountSpent",
     "emailAddress marketingState": "defaultEmailAddress",
-    "phoneNumber smsMarketingConsent { state }": "defaultPhoneNumber",
+    "phoneNumber": "defaultPhoneNumber",
     ADDRESS: "defaultAddress",
 }
 PRODUCT_PARTS = {

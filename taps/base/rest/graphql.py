@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -61,7 +62,8 @@ _envelope = msgspec.json.Decoder(_Envelope).decode
 
 def cost_wait(body: Any) -> float | None:
     """Seconds until the query can be paid, by `extensions.cost` (points asked for, left, and restored a second)."""
-    cost = dig(body, "extensions.cost") or {}
-    asked, left = cost.get("requestedQueryCost"), dig(cost, "throttleStatus.currentlyAvailable")
-    rate = dig(cost, "throttleStatus.restoreRate")
-    return max(0.0, float(asked - left) / float(rate)) if asked and left is not None and rate else None
+    asked = dig(body, "extensions.cost.requestedQueryCost")
+    left, rate = (dig(body, f"extensions.cost.throttleStatus.{name}") for name in ("currentlyAvailable", "restoreRate"))
+    if not all(isinstance(number, int | float | Decimal) for number in (asked, left, rate)) or not rate:
+        return None
+    return max(0.0, float(asked - left) / float(rate))
