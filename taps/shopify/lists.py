@@ -172,7 +172,7 @@ class BulkOperation:
         if url := operation.get("url"):
             with tempfile.TemporaryFile() as file:
                 self.stream._tap.client.save(url, file, self.stream.name, signed=False)
-                for rows in families(file, self.stream.resource.inner[0]):
+                for rows in families(file, self.stream.resource.inner[0], ("id", "updatedAt")):
                     found += len(rows)
                     yield rows
         if found < promised:

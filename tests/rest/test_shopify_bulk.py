@@ -16,6 +16,7 @@ from servers import shopify
 from servers.rest import Fault
 from servers.shopify import Shopify
 
+from pipe import messages
 from pipe.errors import CredentialsError, DataError, RetriableError
 from taps.base.rest.bulk import LostJobError
 from taps.shopify.families import PARENT, families
@@ -41,6 +42,12 @@ def sync(store: Shopify, streams: list[str], state: Any = None, **settings: Any)
     return run
 
 
+def read(file: io.BytesIO, part_bytes: int) -> list[dict[str, Any]]:
+    """The families as they are sent."""
+    found = [row for rows in families(file, "lineItems", part_bytes=part_bytes) for row in rows]
+    return list(json.loads(messages.encode(found)))
+
+
 def lines(roots: int, seed: int) -> tuple[bytes, dict[str, list[str]]]:
     """A file of orders with up to five lines each, and what belongs to whom; children come anywhere behind parents."""
     dice = random.Random(seed)
@@ -63,7 +70,7 @@ def lines(roots: int, seed: int) -> tuple[bytes, dict[str, list[str]]]:
 @pytest.mark.parametrize("seed", range(5))
 def test_families_are_whole_whatever_the_order_of_lines(part_bytes: int, seed: int):
     content, expected = lines(300, seed)
-    found = [row for rows in families(io.BytesIO(content), "lineItems", part_bytes) for row in rows]
+    found = read(io.BytesIO(content), part_bytes)
     assert {row["id"]: [line["id"] for line in row["lineItems"]] for row in found} == expected
     assert len(found) == len(expected)
     assert not any(PARENT in json.dumps(row) for row in found)
@@ -75,7 +82,7 @@ def test_a_file_that_is_not_whole_is_a_lost_one(damage: Any, part_bytes: int):
     head = b'{"id": "gid://shopify/Order/1"}\n'
     child = b'{"id": "gid://shopify/LineItem/1", "__parentId": "gid://shopify/Order/1"}\n'
     with pytest.raises(LostJobError):
-        list(families(io.BytesIO(damage(head + child)), "lineItems", part_bytes))
+        read(io.BytesIO(damage(head + child)), part_bytes)
 
 
 def test_memory_holds_a_part_of_the_file_only():
@@ -83,7 +90,7 @@ def test_memory_holds_a_part_of_the_file_only():
     file = io.BytesIO(content)
     tracemalloc.start()
     try:
-        for _ in families(file, "lineItems", len(content) // 50):
+        for _ in families(file, "lineItems", part_bytes=len(content) // 50):
             pass
         peak = tracemalloc.get_traced_memory()[1]
     finally:

@@ -112,14 +112,14 @@ def test_an_empty_bucket_is_waited_for(store: Shopify):
     store.points = 100.0
     run = sync(store, ["customers"])
     assert len(run.rows("customers")) == 250
-    assert run.waits[0] == (602 - 100) / 100
+    assert run.waits[0] == (502 - 100) / 100
     assert store.calls[0].body == store.calls[1].body
 
 
 def test_points_that_do_not_suffice_for_another_page_are_waited_for(store: Shopify):
     store.points = 2000.0
     run = sync(store, ["customers"])
-    assert run.waits[0] == (602 - 194) / 100  # three pages were paid
+    assert run.waits[0] == (502 - 494) / 100  # three pages were paid
     assert len({call.raw for call in store.calls[:4]}) == 4
 
 
