@@ -270,6 +270,8 @@ def _kind(error: BaseException) -> str:
     """What broke, in words; the library's own text quotes addresses with their parameters."""
     if isinstance(error, requests.exceptions.SSLError):
         raise ConfigurationError("the service's certificate is not trusted", remedy="Check api_url") from None
+    if isinstance(error, urllib3.exceptions.NewConnectionError):  # to urllib3 it is a kind of time-out
+        return "no connection"
     if isinstance(error, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError):
         return "no answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
