@@ -25,6 +25,7 @@ PLUGINS = {
     "tap-mysql": ("taps.mysql.tap", "TapMySQL"),
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
     "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),
+    "tap-salesforce": ("taps.salesforce.tap", "TapSalesforce"),
     "tap-square": ("taps.square.tap", "TapSquare"),
     "tap-stripe": ("taps.stripe.tap", "TapStripe"),
     "tap-zoho": ("taps.zoho.tap", "TapZoho"),
