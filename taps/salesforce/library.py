@@ -7,10 +7,10 @@ and here it hands out the answer as it came. https://simple-salesforce.readthedo
 from __future__ import annotations
 
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import requests
-from simple_salesforce import Salesforce
+from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
 from pipe.errors import RetriableError
@@ -18,6 +18,8 @@ from taps.base.rest.client import Client, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import requests
 
 
 class LibraryClient(Client):
@@ -80,7 +82,7 @@ class LibraryClient(Client):
                 raise AssertionError("an error without an answer") from None
             return Reply(self._refused.status_code, self._refused.headers, self._refused.content)
         self._check_quota()
-        return reply or Reply(requests.codes.no_content, {}, b"")
+        return reply or Reply(HTTPStatus.NO_CONTENT, {}, b"")
 
     def _keep(self, response: requests.Response, *arguments: Any, **options: Any) -> None:
         self._refused = response

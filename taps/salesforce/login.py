@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from xml.parsers.expat import ExpatError
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError
@@ -21,7 +21,7 @@ from taps.base.settings import setting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from taps.base.rest.auth import Auth, Form
+    from taps.base.rest.auth import Form
     from taps.base.rest.client import Client
 
 SETTINGS: dict[str, Any] = {
@@ -90,7 +90,7 @@ def domain(config: Mapping[str, Any]) -> str:
     return str(config["domain"]).lower().removesuffix(SUFFIX)
 
 
-def auth(config: Mapping[str, Any]) -> Auth:
+def auth(config: Mapping[str, Any]) -> OAuth | SoapLogin:
     """How to sign in, by what the settings have.
 
     Raises:
@@ -190,7 +190,7 @@ class SoapLogin:
                 self._user.password,
                 self._user.token,
                 sf_version=_LAST_SOAP,
-                session=_Posts(client),
+                session=cast("Any", _Posts(client)),
                 scratch_url=self._host,
             )
         except ExpatError:

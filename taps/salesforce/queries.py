@@ -86,7 +86,8 @@ def parse(text: str, field: str) -> Query:
 def _split(text: str) -> tuple[list[str], str]:
     """What stands between SELECT and FROM, item by item, and the object; nothing where there is no FROM."""
     found = _SELECT.match(text)
-    items, item, depth = [], "", 0
+    items: list[str] = []
+    item, depth = "", 0
     for piece in _ITEM.finditer(found[1] if found else ""):
         word = piece[0]
         if depth == 0 and word.lower() == "from" and found:
