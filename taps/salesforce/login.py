@@ -52,7 +52,14 @@ SUFFIX = ".salesforce.com"
 GENERAL = {"login", "test"}
 _OURS = re.compile(r"https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.(salesforce\.com|salesforce\.mil|sfcrmproducts\.cn)")
 _LAST_SOAP = "64.0"
-_BUSY = {"SERVER_UNAVAILABLE", "LOGIN_RATE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED", "UNKNOWN_EXCEPTION"}
+_BUSY = {
+    "SERVER_UNAVAILABLE",
+    "LOGIN_RATE_EXCEEDED",
+    "REQUEST_LIMIT_EXCEEDED",
+    "UNKNOWN_EXCEPTION",
+    "UNKNOWN_EXCEPTION_CODE",
+}
+"""The last is the library's for an answer without a session."""
 _JWT_SECONDS = 180
 _WAYS = {
     "private_key": ("client_id", "username"),

@@ -10,7 +10,7 @@ from taps.base.rest.deletes import SoftFlag
 from taps.base.rest.resource import Resource, shape
 from taps.salesforce import fields
 from taps.salesforce.fields import CHANGED, DELETED, KEY
-from taps.salesforce.objects import ObjectResource, ObjectStream, QueryPages
+from taps.salesforce.objects import LONGEST, ObjectResource, ObjectStream, QueryPages
 from taps.salesforce.queries import select
 
 if TYPE_CHECKING:
@@ -52,10 +52,11 @@ def sobject(name: str, described: list[Row], root: str, page_size: int, most_by_
     """
     known = fields.readable(described)
     names, key = tuple(row["name"] for row in known), fields.replication_key(known)
-    cursor = changed(key, WINDOW if most_by_query is None else None) if key else None
-    operation = "queryAll" if DELETED in names else "query"
+    text, operation = select(name, names, key), "queryAll" if DELETED in names else "query"
+    by_page = most_by_query is None and len(text) <= LONGEST
+    cursor = changed(key, WINDOW if by_page else None) if key else None
     return ObjectResource(
-        **_query(name.lower(), f"{root}/{operation}", select(name, names, key), page_size, cursor),
+        **_query(name.lower(), f"{root}/{operation}", text, page_size, cursor),
         schema=fields.schema(known),
         deletes=SoftFlag(DELETED, at=CHANGED[0]) if DELETED in names else None,
         permission=f"Read on {name}",

@@ -32,6 +32,8 @@ TYPES = {
     "MasterRecordId": "reference", "IsPersonAccount": "boolean",
 }  # fmt: skip
 UNREAD = {"address", "base64", "location"}
+UNFILTERED: set[str] = set()
+"""Fields that no condition may name."""
 PREFIX = dict(zip(OBJECTS, ["006", "00Q", "001", "003", "00k", "01t", "701", "00v", "801"], strict=True))
 
 
@@ -113,7 +115,12 @@ def _describe(service: Service, request: Request) -> Answer:
     if refused := service.refusal(name, request):
         return refused
     fields = [
-        {"name": field, "type": kind, "label": field.replace("__c", ""), "filterable": kind not in UNREAD}
+        {
+            "name": field,
+            "type": kind,
+            "label": field.replace("__c", ""),
+            "filterable": kind not in UNREAD and field not in UNFILTERED,
+        }
         for field, kind in _fields(service, name).items()
     ]
     return Answer({"name": name, "queryable": True, "fields": fields[::-1]})
@@ -131,6 +138,7 @@ def _parsed(service: Service, request: Request, text: str) -> Soql | Answer:
         return refused
     known = _fields(service, query.sobject)
     unknown = {name for name in query.named() if name not in known or known[name] in UNREAD}
+    unknown |= {field for field, _, _ in query.conditions if field in UNFILTERED}
     return _refused(service, request, "INVALID_FIELD", str(sorted(unknown))) if unknown else query
 
 
