@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LONGEST = 12_000
 """Characters of a query in an address; a longer one goes by job, whose text is in the body."""
-CELLS = 200_000
+CELLS = 100_000
 """Of one page of a job's result: so many values are held at once, however wide the object is."""
 _MOST_ROWS, _BLOCK = 50_000, 2_000
 _WORKING, _DONE, _FAILED = {"UploadComplete", "InProgress"}, {"JobComplete"}, {"Failed", "Aborted"}
