@@ -15,6 +15,7 @@ from pipe.errors import DataError, SkippableError
 from taps.base.rest import bulk
 from taps.base.rest.bulk import LostJobError, Patience
 from taps.base.rest.client import MissingError
+from taps.base.rest.cursor import Window
 from taps.base.rest.pages import URL
 from taps.base.rest.resource import Resource
 from taps.base.rest.retry import AgainError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from taps.base.rest.client import Client, Reply
-    from taps.base.rest.cursor import Cursor, Window
+    from taps.base.rest.cursor import Cursor
     from taps.base.rest.pages import Page, Position
     from taps.base.rest.resource import Row
 
@@ -98,6 +99,13 @@ class ObjectStream(RESTStream):
             yield first.rows
         for page in pages:
             yield page.rows
+
+    def describe(self) -> str:
+        """How many rows there are from start_date on; makes no job."""
+        cursor = self.resource.cursor
+        whole = Window(self._tap.start or cursor.start, self._tap.run_start) if cursor else None
+        first = next(self.walk(self.resource, self.bounds(whole)))
+        return f"{first.body.get('totalSize')} rows"
 
     def query(self, window: Window | None) -> str:
         """The query for a window."""
@@ -183,7 +191,8 @@ class BulkQuery:
         url = self._client.url(f"{self._path(job)}/results")
 
         def accept(reply: Reply) -> tuple[list[list[str]], str | None]:
-            following = _header(reply.headers, "Sforce-Locator")
+            count = _header(reply.headers, "Sforce-NumberOfRecords")
+            following = _header(reply.headers, "Sforce-Locator") if count != "0" else "null"
             if following == locator and locator:
                 raise AgainError("the page before came again", final=DataError)
             return _table(reply, names), None if following == "null" else following

@@ -29,7 +29,14 @@ _RULES = {
     "retry": {"REQUEST_LIMIT_EXCEEDED"},
     "restart": {"INVALID_QUERY_LOCATOR"},
     "again": {"QUERY_TIMEOUT", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "UNABLE_TO_LOCK_ROW"},
-    "skip": {"INVALID_TYPE", "INSUFFICIENT_ACCESS", "API_DISABLED_FOR_ORG", "INVALIDENTITY", "FEATURENOTENABLED"},
+    "skip": {
+        "INVALID_TYPE",
+        "INVALID_TYPE_FOR_OPERATION",
+        "INSUFFICIENT_ACCESS",
+        "API_DISABLED_FOR_ORG",
+        "INVALIDENTITY",
+        "FEATURENOTENABLED",
+    },
 }
 """What the codes of errors mean."""
 

@@ -275,6 +275,24 @@ def test_objects_without_a_time_that_can_be_asked_for_are_read_in_full(
         assert [message["type"] for message in run.messages][-2] == "ACTIVATE_VERSION"
 
 
+@pytest.mark.parametrize("way", ["rest", "bulk"])
+def test_a_full_read_when_the_catalog_asks_for_one(organisation: Organisation, way: str):
+    text = "SELECT Id, SystemModstamp FROM Lead WHERE SystemModstamp >= {since} AND SystemModstamp < {until}"
+    config = {**salesforce.LOGIN, "api_url": organisation.url, "api_type": way, "queries": {"own": text}}
+    state = run_tap(TapSalesforce, config).state
+    catalog = TapSalesforce(config=config).catalog_dict
+    for entry in catalog["streams"]:
+        entry["replication_method"] = "FULL_TABLE"
+    run = run_tap(TapSalesforce, config, state, ["contact", "own"], catalog)
+    assert run.error is None, run.error
+    assert not organisation.problems
+    assert (len(run.rows("contact")), len(run.rows("own"))) == (8, 8)
+    assert [message["stream"] for message in run.messages if message["type"] == "ACTIVATE_VERSION"] == [
+        "contact",
+        "own",
+    ]
+
+
 def test_an_object_the_organisation_does_not_have(organisation: Organisation):
     del organisation.corpus["Order"]
     run = sync(organisation, ["lead"])
@@ -364,6 +382,7 @@ def test_the_test_option_says_what_can_be_read_and_makes_no_job(
 ):
     TapSalesforce(config={**salesforce.LOGIN, "api_url": organisation.url, "api_type": "bulk"}).test()
     out = capsys.readouterr().out
+    assert "opportunity: 600 rows" in out
     assert "9 of 9 streams can be read" in out
     assert "of 15000 calls of 24 hours are spent" in out
     assert not organisation.jobs
