@@ -42,7 +42,7 @@ SETTINGS: dict[str, Any] = {
     "password": setting(
         "string",
         "Password",
-        "Of the user; without an app it works only where an organisation still allows SOAP login, until June 2027.",
+        "Of the user; without an app it works only where an organisation still allows SOAP login, until summer 2027.",
         secret=True,
         minLength=1,
     ),

@@ -39,8 +39,8 @@ def test_the_whole_pipe_twice_and_after_edits(tmp_path: Path):
     changed = set(after["conversions"]) - set(before["conversions"])
     assert len(changed) == len(set(before["conversions"]) - set(after["conversions"])) == len(edited)
     assert after["customer_profiles"] == before["customer_profiles"]
-    assert _people(pipe) == (133, 67)  # of 200 deals; those without a contact are never linked
-    left = "".join(_text(path) for path in tmp_path.rglob("*") if path.is_file() and path.name != "tap-hubspot.json")
+    assert pipe.people() == (133, 67)  # of 200 deals; those without a contact are never linked
+    left = pipe.leavings()
     assert hubspot.TOKEN not in left + first.log + third.log
     assert "person1@example.com" not in first.log + third.log
 
@@ -48,21 +48,3 @@ def test_the_whole_pipe_twice_and_after_edits(tmp_path: Path):
 def _tables(pipe: Pipeline) -> dict[str, Any]:
     """All but what is read in full each time, whose rows say which read they are of."""
     return {name: rows for name, rows in pipe.tables().items() if name != "owners" and "pipelines" not in name}
-
-
-def _people(pipe: Pipeline) -> tuple[int, int]:
-    """Conversions of customers with a profile; and how many people the others are, none of whom has one."""
-    import duckdb
-
-    query = f"""
-        SELECT count(*) FILTER (WHERE known), count(DISTINCT global_customer_id) FILTER (WHERE NOT known)
-        FROM (SELECT global_customer_id, global_customer_id IN
-              (SELECT global_customer_id FROM {pipe.schema}.customer_profiles) AS known FROM {pipe.schema}.conversions)
-    """
-    with duckdb.connect(str(pipe.database), read_only=True) as connection:
-        row: Any = connection.execute(query).fetchone()
-    return row[0], row[1]
-
-
-def _text(path: Path) -> str:
-    return path.read_bytes().decode("latin-1")

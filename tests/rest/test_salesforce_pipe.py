@@ -37,8 +37,8 @@ def test_the_whole_pipe_twice_and_after_edits(tmp_path: Path):
     assert len(changed) == len(set(before["conversions"]) - set(after["conversions"])) == 4
     assert after["customer_profiles"] == before["customer_profiles"]
     assert _deleted(pipe) == [(key("Opportunity", 7),)]
-    assert _people(pipe) == (100, 100)  # every other opportunity has a contact; those without are never linked
-    left = "".join(_text(path) for path in tmp_path.rglob("*") if path.is_file() and path.name != "tap-salesforce.json")
+    assert pipe.people() == (100, 100)  # every other opportunity has a contact; those without are never linked
+    left = pipe.leavings()
     for secret in (salesforce.TOKEN, salesforce.SECRET, salesforce.REFRESH):
         assert secret not in left
     assert "person1@example.com" not in first.log + third.log
@@ -47,20 +47,3 @@ def test_the_whole_pipe_twice_and_after_edits(tmp_path: Path):
 def _deleted(pipe: Pipeline) -> list[Any]:
     with duckdb.connect(str(pipe.database), read_only=True) as connection:
         return connection.execute(f"SELECT transaction_id FROM {pipe.schema}.conversions WHERE is_deleted").fetchall()
-
-
-def _people(pipe: Pipeline) -> tuple[int, int]:
-    """Purchases of customers with a profile; and how many people the others are, none of whom has one."""
-    query = f"""
-        SELECT count(*) FILTER (WHERE known), count(DISTINCT global_customer_id) FILTER (WHERE NOT known)
-        FROM (SELECT global_customer_id, global_customer_id IN
-              (SELECT global_customer_id FROM {pipe.schema}.customer_profiles) AS known
-              FROM {pipe.schema}.conversions WHERE conversion_type = 'purchase')
-    """
-    with duckdb.connect(str(pipe.database), read_only=True) as connection:
-        row: Any = connection.execute(query).fetchone()
-    return row[0], row[1]
-
-
-def _text(path: Path) -> str:
-    return path.read_bytes().decode("latin-1")
