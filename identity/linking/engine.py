@@ -79,8 +79,8 @@ def run(
             edges = _certain_links(db, labels, ids)
         else:
             prior = score.PRIOR / max(len(ids), 2)
-            with _timed(report, "keys"):
-                score.add_keys(db, model)
+            with _timed(report, "meet"):
+                score.meet(db, model)
             with _timed(report, "train"):
                 model = fit(db, model, prior, report) if settings.train else model
             with _timed(report, "score"):

@@ -80,7 +80,7 @@ class Base:
         db.execute(f"CREATE OR REPLACE TABLE {OPEN} AS SELECT *, {score.open_keys(self._model)} FROM {PERSON}")  # noqa: S608
         score.add_keys(db, self._model)
         threshold = self._settings.threshold or self._model.threshold
-        infer, limit, rules = self._linker.inference, odds(threshold), self._model.rules(broad=False)
+        infer, limit, rules = self._linker.inference, odds(threshold), self._model.rules()
         own, others = self._api.register(PERSON), self._api.register(OPEN)
         frames = [
             infer.predict_within(

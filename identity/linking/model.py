@@ -49,23 +49,26 @@ class Model:
     """Name of a veto -> levels that must all be met, and levels of which none may be."""
 
     def splink(self, prior: float) -> dict[str, Any]:
-        """The settings of the scoring library; `prior` is the probability that two random records match."""
+        """The settings of the scoring library; `prior` is the probability that two random records match.
+
+        Without blocking rules: it is told who meets.
+        """
         return {
             "link_type": "dedupe_only",
             "unique_id_column_name": "uid",
             "probability_two_random_records_match": prior,
             "retain_matching_columns": False,
             "retain_intermediate_calculation_columns": False,
-            "blocking_rules_to_generate_predictions": self.rules(),
+            "blocking_rules_to_generate_predictions": [],
             "comparisons": [_comparison(one) for one in self.comparisons],
         }
 
-    def rules(self, *, broad: bool = True) -> list[dict[str, str]]:
-        """The blocking rules as the scoring library wants them."""
+    def rules(self) -> list[dict[str, str]]:
+        """The blocking rules that are not broad, over columns of keys, as the scoring library wants them."""
         return [
             {"blocking_rule": f"l.{key(number)} = r.{key(number)}", "sql_dialect": "duckdb"}
             for number, name in enumerate(self.blocking)
-            if broad or name not in self.broad
+            if name not in self.broad
         ]
 
     @property

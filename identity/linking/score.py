@@ -14,6 +14,8 @@ from identity.linking.result import IDENTIFIERS
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -39,6 +41,8 @@ LEAST_PRIOR, MOST_PRIOR = 0.1, 20.0
 
 ROUNDS: Final = 50
 
+MET: Final = "met"
+
 
 @dataclass
 class Scored:
@@ -51,10 +55,38 @@ class Scored:
     vetoed: NDArray[np.bool_]
 
 
-def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, least: int = 2) -> None:
-    """Give `table` a column for each blocking rule; empty where a part of the key is, or too many share it.
+def meet(db: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Make the table `met` of the pairs that meet: `join_key_l` < `join_key_r` and `match_key`, their first rule.
 
-    Keys that fewer than `least` records share are left out, too: nobody to meet.
+    Pairs are found rule by rule from narrow tables. The library would join `person` with itself by all rules, each key
+    a column of it: that takes twice the memory and time.
+    """
+    db.execute("CREATE TEMP TABLE met_by_rule (rule UTINYINT, join_key_l INTEGER, join_key_r INTEGER)")
+    for number in _keys(db, model, PERSON, least=2):
+        db.execute(
+            f"INSERT INTO met_by_rule SELECT {number}, l.uid, r.uid FROM keys AS l JOIN keys AS r USING (key) "  # noqa: S608
+            "WHERE l.uid < r.uid"
+        )
+    db.execute(
+        f"CREATE TABLE {MET} AS SELECT min(rule)::VARCHAR AS match_key, join_key_l, join_key_r FROM met_by_rule "  # noqa: S608
+        "GROUP BY join_key_l, join_key_r"
+    )
+    db.execute("DROP TABLE met_by_rule")
+
+
+def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, least: int = 2) -> None:
+    """Give `table` a column for each blocking rule; empty where `_keys` leaves the key out."""
+    for number in _keys(db, model, table, least):
+        name = key(number)
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {name} UBIGINT")
+        db.execute(f"UPDATE {table} SET {name} = keys.key FROM keys WHERE keys.uid = {table}.uid")  # noqa: S608
+
+
+def _keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) -> Iterator[int]:
+    """Each rule in turn, with its keys in the table `keys` (`uid`, `key`).
+
+    Left out are keys with an empty part, those that too many share, and those that fewer than `least` records share:
+    nobody to meet.
     """
     records = db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608
     broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
@@ -62,7 +94,7 @@ def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, l
         budget = broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
         if parts in [[kind] for kind in IDENTIFIERS]:
             budget = records * BLOCK  # shared ones are blocked already
-        name, keyed = key(number), f"SELECT uid, {_key(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
+        keyed = f"SELECT uid, {_key(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
         db.execute(
             f"""CREATE OR REPLACE TEMP TABLE keys AS WITH keyed AS ({keyed}),
             blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN {least} AND {BLOCK}),
@@ -73,8 +105,7 @@ def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, l
             chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
             SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
         )
-        db.execute(f"ALTER TABLE {table} ADD COLUMN {name} UBIGINT")
-        db.execute(f"UPDATE {table} SET {name} = keys.key FROM keys WHERE keys.uid = {table}.uid")  # noqa: S608
+        yield number
     db.execute("DROP TABLE keys")
 
 
@@ -99,6 +130,7 @@ def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str
 
 def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float) -> Scored:
     """Score every pair that meets; leaves the pairs and the rule that brought them together in the table `pairs`."""
+    scorer.table_management.register_blocked_pairs_for_predict(scorer._db_api.register(MET))
     frame = scorer.inference.predict(threshold_match_weight=KEPT_WEIGHT, warning_mode="never")
     db.execute(f"CREATE TABLE pairs AS {with_vetoes(model, frame.physical_name, PERSON)} ORDER BY ALL")
     frame.drop_table_from_database_and_remove_from_cache()
