@@ -84,7 +84,7 @@ def run(
             with _timed(report, "train"):
                 model = fit(db, model, prior, report) if settings.train else model
             with _timed(report, "score"):
-                scorer = score.linker(db, model, prior)
+                scorer = score.linker(db, model, prior, score.compared(db, model))
                 scored = score.score(db, scorer, model, prior)
             report.prior = score.estimate_prior(scored, max(len(ids), 2))
             same = _pairs(db, SAME)

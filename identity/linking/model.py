@@ -23,7 +23,7 @@ from pipe.columnar import literal
 from pipe.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 REST: Final = "ELSE"
@@ -75,8 +75,17 @@ class Model:
     def columns(self) -> list[str]:
         """The columns of `person` that vetoes look at."""
         used = {name for levels in self.vetoes.values() for part in levels for name in part}
-        texts = " ".join(self.label_sql(name) for name in sorted(used) if self._comparison(name))
-        return sorted({word[:-2] for word in _words(texts) if word.endswith("_l")})
+        return _sides(self.label_sql(name) for name in used if self._comparison(name))
+
+    @property
+    def compared(self) -> list[str]:
+        """The columns of `person` that comparisons look at."""
+        return _sides(self.label_sql(one["name"]) for one in self.comparisons)
+
+    @property
+    def frequent(self) -> list[str]:
+        """Those of them whose frequent values count less."""
+        return sorted({level["tf"] for one in self.comparisons for level in one["levels"] if "tf" in level})
 
     def label_sql(self, name: str) -> str:
         """SQL for the label of the level that a pair meets; `NULL` when the comparison is not in use."""
@@ -135,6 +144,11 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
         raise ConfigurationError(
             f"the person model cannot be read ({type(error).__name__})", field="model", remedy="See docs/linking.md"
         ) from None
+
+
+def _sides(texts: Iterable[str]) -> list[str]:
+    """The columns of which SQL about pairs names either side."""
+    return sorted({word[:-2] for word in _words(" ".join(texts)) if word.endswith("_l")})
 
 
 def _words(text: str) -> list[str]:
