@@ -138,7 +138,9 @@ def _trimmed(records: pa.Table) -> pa.RecordBatchReader:
     """All columns as texts without white space around them, in parts: a copy of the whole would cost memory."""
     schema = pa.schema([(name, pa.string()) for name in records.column_names])
     parts = (
-        pa.RecordBatch.from_arrays([pc.utf8_trim_whitespace(column.cast(pa.string())) for column in batch], schema=schema)
+        pa.RecordBatch.from_arrays(
+            [pc.utf8_trim_whitespace(column.cast(pa.string())) for column in batch], schema=schema
+        )
         for batch in records.to_batches(max_chunksize=ROWS)
     )
     return pa.RecordBatchReader.from_batches(schema, parts)

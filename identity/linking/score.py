@@ -248,7 +248,7 @@ def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: flo
     rules = " ".join(f"WHEN '{n}' THEN '{name}'" for n, name in enumerate(model.blocking))
     weight = f"(match_weight + {shift})"
     tables = [
-        fetch(
+        _with_texts(
             db,
             f"""SELECT l.record_id AS left, r.record_id AS right, 1 / (1 + pow(2, -{weight})) AS match_probability,
             {weight} AS match_weight, 'model' AS kind, CASE match_key {rules} END AS rule, {", ".join(parts)}
@@ -258,3 +258,10 @@ def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: flo
         for frame in _predicted(db, scorer, "linked_pairs", PAIRS_DETAILED)
     ]
     return pa.concat_tables(tables)
+
+
+def _with_texts(db: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """What a query gives, its texts as `EDGES` has them."""
+    found = fetch(db, query)
+    fields = [field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field for field in found.schema]
+    return found.cast(pa.schema(fields))
