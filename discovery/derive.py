@@ -83,7 +83,9 @@ def _mean(choice: Choice) -> float:
 def amount_before_total(choices: Sequence[Choice], role: Role) -> None:
     """An amount that lost to a total, where tax or tip stand beside it, is the subtotal."""
     targets = {choice.best.target for choice in choices}
-    if "subtotal" in targets or "value" not in targets or not targets & {"tax", "tip"} or role.name not in _PRICED:
+    taxed = any(choice.best.target == "value" and "included" in choice.seen.name.concepts for choice in choices)
+    beside = taxed or bool(targets & {"tax", "tip"})
+    if "subtotal" in targets or "value" not in targets or not beside or role.name not in _PRICED:
         return
     for choice in choices:
         lost = next((item for item in choice.struck if item.target == "value" and item.odds > 0), None)
@@ -156,7 +158,7 @@ def _nearness(choice: Choice, role: Role) -> float:
     """How near an id is to being the row's own transaction."""
     said = set(choice.seen.name.concepts)
     near = choice.best.odds / 10 - (choice.seen.profile.null_fraction or 0) - 0.02 * choice.seen.profile.position
-    if said <= {"id", "uuid"} and role.name != "line":
+    if said <= {"id", "uuid", "number"} and role.name != "line":
         near += 3
     if said & {"order", "transaction"} or (role.name == "payment" and said & {"payment", "charge"}):
         near += 1

@@ -59,6 +59,8 @@ def _quantity(seen: Evidence) -> Fit:
 def _time(seen: Evidence) -> Fit:
     if seen.dates:
         return (_FOR, f"its values are times ({seen.dates.format})")
+    if seen.kind == "date":
+        return (_FOR / 2, "its values are times, written in a way of their own")
     if seen.kind == "clock":
         return (0.3, "its values are times of day")
     if seen.kind == "whole" and not seen.long_numbers:

@@ -33,6 +33,9 @@ _SHORT = {"id", "no", "nr", "dt", "ip", "cd"}
 _GLUE = ("", "s", "n", "en", "es", "e")
 """Letters between the parts of a Germanic compound."""
 ABBREVIATION = 5
+SYLLABIC = "\u3040"
+"""From here on writing has no letters: kana, ideographs."""
+
 _MISSPELT = 7
 _PREFIX = 4
 
@@ -40,8 +43,10 @@ _PREFIX = 4
 def compound(word: str, order: tuple[str, ...], least: int) -> tuple[str, ...]:
     """The fewest known words of `least` letters that make up this one; nothing when there are none."""
     best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
-    for end in range(2, len(word) + 1):
-        for start in range(end - 1):
+    whole = word[0] >= SYLLABIC  # one sign can be a word
+    least = 1 if whole else least
+    for end in range(1 if whole else 2, len(word) + 1):
+        for start in range(end if whole else end - 1):
             before = best[start]
             if before is None:
                 continue

@@ -85,6 +85,10 @@ def _script(seen: Evidence, zone: str | None, minor: bool) -> Script:
     if seen.dates:
         doubt = f"its times read as {seen.dates.format} and as {seen.dates.ambiguous}" if seen.dates.ambiguous else None
         return Script(time_format=seen.dates.format, zone=None if seen.dates.has_zone else zone, date_doubt=doubt)
+    if seen.kind == "date":
+        return Script(
+            date_doubt="its times are written in a way that has no format here: make them plain at the source"
+        )
     if not seen.numeric:
         return Script()
     comma = (seen.share("comma") > 0 and seen.share("decimal") == 0) or _comma_money(seen)
