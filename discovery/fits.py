@@ -110,6 +110,8 @@ def _id(seen: Evidence) -> Fit:
         return (_AGAINST, "its values are no ids")
     if seen.share("order_name") >= MOST:
         return (2.5, "its values are order numbers")
+    if seen.share("international_phone") >= MOST or seen.share("email") >= MOST:
+        return (_AGAINST, "its values are addresses of people")
     if seen.kind == "decimal" and seen.share("whole") < MOST and not _scientific(seen):
         return (_AGAINST, "its values have decimals")
     if seen.share("words") >= MOST and seen.kind == "text":

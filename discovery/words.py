@@ -93,10 +93,18 @@ class Name:
 
 def read(names: Sequence[str]) -> tuple[Name, ...]:
     """The names of one table's columns, read in the table's language."""
-    parts = [_main(name) for name in names]
+    glued = _glued(names)
+    parts = [_main(name[len(glued) :] if name.startswith(glued) else name) for name in names]
     order, spoken = _order(word for words in parts for word in words)
     repeated = _namespace(parts)
     return tuple(_name(text, words, order, spoken, repeated) for text, words in zip(names, parts, strict=True))
+
+
+def _glued(names: Sequence[str]) -> str:
+    """Two capitals before most names of a table of codes, without a separator: `SDDOCO`, `SDAN8`."""
+    codes = [name for name in names if name.isalnum() and name.isupper() and 4 <= len(name) <= 8]
+    first, count = Counter(name[:2] for name in codes).most_common(1)[0] if codes else ("", 0)
+    return first if count >= _JOIN and count * 4 >= len(names) * 3 else ""
 
 
 def _main(name: str) -> tuple[str, ...]:
