@@ -102,6 +102,26 @@ def abbreviations() -> dict[str, str]:
     return found
 
 
+@cache
+def joined_abbreviations() -> dict[str, str]:
+    """The same of words of several parts, each shortened: `ordrtyp` is the order type of `ORDR_TYP`."""
+    found: dict[str, str] = {}
+    for listed, concept in _several_words():
+        parts = [part[:1] + part[1:].translate(_VOWELS) if len(part) > 3 else part for part in listed.split("_")]
+        found.setdefault("".join(part[:ABBREVIATION] for part in parts), concept)
+    return found
+
+
+def _several_words() -> list[tuple[str, str]]:
+    """English words that are several written together, with their concepts."""
+    return [
+        (word, concept)
+        for concept, listed in read_yaml(VOCABULARY / "words_en.yml").items()
+        for word in (listed.split() if isinstance(listed, str) else listed)
+        if "_" in word
+    ]
+
+
 def beginning(word: str) -> str | None:
     """The concept of the English words that begin like this one, if they agree."""
     if len(word) < _PREFIX:
@@ -117,12 +137,7 @@ def beginning(word: str) -> str | None:
 @cache
 def _single_words() -> dict[str, str]:
     """English words that are not several written together."""
-    joined = {
-        plain(word)
-        for listed in read_yaml(VOCABULARY / "words_en.yml").values()
-        for word in (listed.split() if isinstance(listed, str) else listed)
-        if "_" in word
-    }
+    joined = {plain(word) for word, _ in _several_words()}
     return {word: concept for word, concept in languages()["en"].items() if word not in joined}
 
 

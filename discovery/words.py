@@ -195,7 +195,8 @@ def _lookup(word: str, order: tuple[str, ...], spoken: int, *, single: bool) -> 
     if word in codes():
         return codes()[word], True
     if not single:
-        return (), False
+        concept = spelling.joined_abbreviations().get(word)
+        return ((concept,), False) if concept else ((), False)
     if word.isdigit():
         return (NOISE,), True
     for languages_tried, least in ((order[:2], 3), *(((language,), 4) for language in order[2:])):
