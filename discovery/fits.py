@@ -110,13 +110,13 @@ def _id(seen: Evidence) -> Fit:
         return (_AGAINST, "its values are no ids")
     if seen.share("order_name") >= MOST:
         return (2.5, "its values are order numbers")
-    if seen.share("international_phone") >= MOST or seen.share("email") >= MOST:
-        return (_AGAINST, "its values are addresses of people")
     if seen.kind == "decimal" and seen.share("whole") < MOST and not _scientific(seen):
         return (_AGAINST, "its values have decimals")
     if seen.share("words") >= MOST and seen.kind == "text":
         return (-1.5, "its values are words")
-    if seen.share("status") >= MOST or seen.share("currency") == 1:
+    if seen.share("currency") == 1 or any(
+        seen.share(name) >= MOST for name in ("status", "international_phone", "email")
+    ):
         return (_AGAINST, "its values are no ids")
     return (0.5, "its values can be ids")
 

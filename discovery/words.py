@@ -94,7 +94,7 @@ class Name:
 def read(names: Sequence[str]) -> tuple[Name, ...]:
     """The names of one table's columns, read in the table's language."""
     glued = _glued(names)
-    parts = [_main(name[len(glued) :] if name.startswith(glued) else name) for name in names]
+    parts = [_main(name.removeprefix(glued)) for name in names]
     order, spoken = _order(word for words in parts for word in words)
     repeated = _namespace(parts)
     return tuple(_name(text, words, order, spoken, repeated) for text, words in zip(names, parts, strict=True))

@@ -24,6 +24,7 @@ _SMALLEST_TYPICAL = 100
 """Median below which whole amounts are rather units than cents."""
 
 _CARDS = 0.5
+_AMONG_OTHERS = "raw payment card numbers are among its values: they must not leave the source; have them taken out"
 _CLOCKS = {True: ("%I:%M %p", "%I:%M:%S %p"), False: ("%H:%M", "%H:%M:%S")}
 _ZONES = {
     "eastern time (us & canada)": "America/New_York",
@@ -153,6 +154,8 @@ def _minor(columns: Sequence[Evidence]) -> bool:
 
 def alarm(seen: Evidence) -> str | None:
     """The sentence for a column that holds raw card numbers, else None."""
-    if seen.share("card") < _CARDS or "datetime" in seen.name.concepts or (seen.dates and seen.share("card") < 1):
+    if "datetime" in seen.name.concepts or (seen.dates and seen.share("card") < 1):
         return None
+    if seen.share("card") < _CARDS:
+        return _AMONG_OTHERS if seen.share("card_rare") else None
     return "its values are raw payment card numbers: they must not leave the source; ask for a fingerprint instead"
