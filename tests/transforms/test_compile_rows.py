@@ -243,7 +243,7 @@ VALUES = st.none() | st.text(max_size=5) | st.integers(-5, 5) | st.booleans()
 
 @settings(max_examples=60, deadline=None)
 @given(st.randoms(use_true_random=False), st.dictionaries(st.sampled_from(COLUMNS), VALUES))
-def test_the_order_of_keys_never_matters(random: Any, extra: dict[str, Any]) -> None:
+def test_row_38_the_order_of_keys_never_matters(random: Any, extra: dict[str, Any]) -> None:
     document = yaml.safe_load(ORDERS)
     given = {**BASE, "kind": "S", **extra, "items": [], "refunds": [], "customer": {}}
 
