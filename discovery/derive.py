@@ -160,7 +160,7 @@ def one_transaction(choices: Sequence[Choice], role: Role) -> None:
 
 def _nouns() -> frozenset[str]:
     """Words for transactions."""
-    return groups()["txn"]
+    return groups()["txn"] | {"payment"}
 
 
 def _nearness(choice: Choice, role: Role, said_often: Counter[str]) -> float:
@@ -171,7 +171,7 @@ def _nearness(choice: Choice, role: Role, said_often: Counter[str]) -> float:
         near += 3
     near += min(1.5, 0.5 * max((said_often[noun] - 1 for noun in said & _nouns()), default=0))
     if said & {"order", "transaction"} or (role.name == "payment" and said & {"payment", "charge"}):
-        near += 1
+        near += 1.0
     if said & {"id", "uuid", "number"}:
         near += 0.6
     return near - 2 * bool(said & {"quote", "reference", "reward", "document", "settlement"} and "order" not in said)

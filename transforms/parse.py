@@ -280,7 +280,8 @@ def _check_time(given: dict[str, Any], kind: Kind, place: str, problems: Problem
     if kind not in {Kind.TIMESTAMP, Kind.DATE}:
         problems.add(place, "'format' and 'zone' are for times and dates")
         return
-    try:
-        times.time_parser(str(given.get("format", "iso")), str(given.get("zone") or "UTC"))
-    except ConfigurationError as error:
-        problems.add(place, error.problem)
+    for form, zone in ((str(given.get("format", "iso")), "UTC"), ("iso", str(given.get("zone") or "UTC"))):
+        try:
+            times.time_parser(form, zone)
+        except ConfigurationError as error:
+            problems.add(place, error.problem)

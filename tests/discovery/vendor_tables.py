@@ -1,4 +1,4 @@
-"""The labelled headers of `other_vendors.txt` as rows in the benchmark's format."""
+"""The labelled headers of other vendors as rows in the benchmark's format."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).with_name("other_vendors.txt")
+LEARNT = sorted((PATH.parent / "vendors").glob("batch_*.txt"))
+"""Read once blindly, then learnt from."""
+
+UNSEEN = PATH.parent / "vendors" / "unseen.txt"
+"""Measured, never learnt from."""
+
 _LINE = re.compile(r"(?P<column>.+?) = (?P<labels>[^:]*?)\s*(?::\s?(?P<values>.*))?")
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(path: Path = PATH) -> list[dict[str, Any]]:
     """One row a column."""
     found: list[dict[str, Any]] = []
     table, language = "", ""
-    for line in PATH.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             table, language = line[3:].split()
         elif line and not line.startswith("#"):
