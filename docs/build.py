@@ -24,6 +24,7 @@ PLUGINS = {
     "tap-hubspot": ("taps.hubspot.tap", "TapHubSpot"),
     "tap-mysql": ("taps.mysql.tap", "TapMySQL"),
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
+    "tap-salesforce": ("taps.salesforce.tap", "TapSalesforce"),
     "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),
     "tap-shopify": ("taps.shopify.tap", "TapShopify"),
     "tap-square": ("taps.square.tap", "TapSquare"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from importlib import resources
 from typing import Final
 
@@ -22,5 +23,6 @@ def patterns(kind: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for name in (ANY, kind) for pattern in by_kind.get(name, ())))
 
 
+@cache
 def _read() -> dict[str, dict[str, list[str]]]:
     return tomllib.loads(resources.files(__package__).joinpath("placeholders.toml").read_text("utf-8"))

@@ -160,7 +160,7 @@ def _make(path: Path, tenant: str, key_id: str) -> None:
     for leftover in (draft, draft.with_name(f"{draft.name}.wal")):
         leftover.unlink(missing_ok=True)
     with _private(), duckdb.connect(str(draft)) as db:
-        db.execute(store_tables.TABLES)
+        db.execute(f"BEGIN; {store_tables.TABLES}; COMMIT")  # at once: each table by itself would wait for the disk
         values = (("program", _PROGRAM), ("version", str(VERSION)), ("tenant", tenant), ("key_id", key_id))
         db.executemany("INSERT INTO meta VALUES (?, ?)", values)
     draft.rename(path)

@@ -22,7 +22,7 @@ def windowed(count: int = 500, **more: Any) -> tuple[type[TapThings], Service]:
     return tap(Resource("things", "/things", FIELDS, **options)), Service({"things": things(count)}, [endpoint])
 
 
-def test_a_thousand_rows_of_one_moment_and_a_crash_in_the_middle():
+def test_row_30_a_thousand_rows_of_one_moment_and_a_crash_in_the_middle():
     made, service = windowed(0)
     service.corpus["things"] = [thing(5, id=f"t{number}") for number in range(1000)]
     service.faults.append(Fault("status", after=50, times=1000, value=500))

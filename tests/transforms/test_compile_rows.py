@@ -243,7 +243,7 @@ VALUES = st.none() | st.text(max_size=5) | st.integers(-5, 5) | st.booleans()
 
 @settings(max_examples=60, deadline=None)
 @given(st.randoms(use_true_random=False), st.dictionaries(st.sampled_from(COLUMNS), VALUES))
-def test_the_order_of_keys_never_matters(random: Any, extra: dict[str, Any]) -> None:
+def test_row_38_the_order_of_keys_never_matters(random: Any, extra: dict[str, Any]) -> None:
     document = yaml.safe_load(ORDERS)
     given = {**BASE, "kind": "S", **extra, "items": [], "refunds": [], "customer": {}}
 
@@ -323,6 +323,15 @@ SAMPLES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("zoho", "deals", {"id": "4003", "Amount": 5, "Closing_Date": "2024-03-01", "Stage": "Closed Lost"}, None),
     ("zoho", "leads", {"id": "4301", "Created_Time": "2024-03-01T09:30:00+05:30", "Lead_Status": "Open", "Email": "a@b.example"}, {"conversion_type": "lead", "timestamp": "2024-03-01T04:00:00.000000Z", "user_id": "4301"}),
     ("zoho", "contacts", {"id": "4101", "First_Name": "Ada", "Email": "a@b.example", "Mailing_Zip": "01234"}, {"source_record_id": "4101", "first_name": "Ada", "postal_code": "01234"}),
+    ("salesforce", "opportunity", {"Id": "0061", "Amount": 50.5, "CloseDate": "2024-03-01", "IsWon": True, "StageName": "Closed Won", "CurrencyIsoCode": "EUR", "ContactId": "0031", "AccountId": "0011"},
+     {"transaction_id": "0061", "value": "50.5", "currency": "EUR", "user_id": "0031", "identity_fragments": [{"type": "customer_id", "value": "0031", "source_system": "salesforce", "confidence": 1.0}]}),
+    ("salesforce", "opportunity", {"Id": "0062", "Amount": 5, "CloseDate": "2024-03-01", "IsWon": True, "ContactId": None, "AccountId": "0011"}, {"user_id": None, "identity_fragments": []}),
+    ("salesforce", "opportunity", {"Id": "0063", "Amount": 5, "CloseDate": "2024-03-01", "IsWon": False, "ContactId": "0031"}, None),
+    ("salesforce", "opportunity", {"Id": "0064", "Amount": 5, "CloseDate": "2024-03-01", "IsWon": True, "IsDeleted": True}, {"is_deleted": True}),
+    ("salesforce", "lead", {"Id": "00Q1", "CreatedDate": "2024-03-01T04:00:00.000Z", "Status": "Open", "Email": "a@b.example", "ConvertedContactId": "0031"}, {"conversion_type": "lead", "value": "0", "user_id": "0031"}),
+    ("salesforce", "contact", {"Id": "0031", "FirstName": "Ada", "Email": "a@b.example", "MailingPostalCode": "01234"}, {"source_record_id": "0031", "first_name": "Ada", "postal_code": "01234"}),
+    ("salesforce", "account", {"Id": "0011", "Name": "Acme", "IsPersonAccount": False}, None),
+    ("salesforce", "account", {"Id": "0012", "FirstName": "Ada", "IsPersonAccount": True, "PersonEmail": "a@b.example"}, {"source_record_id": "0012", "email": "a@b.example"}),
 ]  # fmt: skip
 
 

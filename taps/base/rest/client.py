@@ -135,23 +135,25 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """One HTTP exchange; redirects are not followed, as they would take the credentials along."""
-        deadline = time.monotonic() + 5 * self.timeout
         with self.session.request(
-            method,
-            url,
-            params=params,
-            data=data,
-            headers=headers,
-            timeout=(_CONNECT_SECONDS, self.timeout),
-            allow_redirects=False,
-            stream=True,
+            method, url, params=params, data=data, headers=headers, allow_redirects=False, **self.patience
         ) as response:
-            chunks = []
-            for chunk in response.iter_content(_CHUNK):
-                chunks.append(chunk)
-                if time.monotonic() > deadline:
-                    raise AgainError("the answer comes too slowly")
-            return Reply(response.status_code, response.headers, b"".join(chunks))
+            return self.whole(response)
+
+    @property
+    def patience(self) -> dict[str, Any]:
+        """How `requests` is to wait for an answer that `whole` reads."""
+        return {"timeout": (_CONNECT_SECONDS, self.timeout), "stream": True}
+
+    def whole(self, response: requests.Response) -> Reply:
+        """An answer that has begun, read to its end, unless that takes too long."""
+        deadline = time.monotonic() + 5 * self.timeout
+        chunks = []
+        for chunk in response.iter_content(_CHUNK):
+            chunks.append(chunk)
+            if time.monotonic() > deadline:
+                raise AgainError("the answer comes too slowly")
+        return Reply(response.status_code, response.headers, b"".join(chunks))
 
     @contextmanager
     def download(self, url: str, where: str, *, signed: bool = True) -> Iterator[requests.Response]:
