@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from contract.rest_runs import Run, run_tap
 from servers import shopify
-from servers.rest import Fault
+from servers.rest import Answer, Fault
 from servers.shopify import Shopify
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError
@@ -153,6 +153,22 @@ def test_hidden_orders_are_told_of(store: Shopify):
 
 def test_nothing_is_said_where_all_orders_are_shown(store: Shopify):
     assert "60 days" not in sync(store, ["orders"]).log
+
+
+def test_orders_are_read_where_shopify_does_not_tell_the_scopes(store: Shopify, monkeypatch: pytest.MonkeyPatch):
+    def denied(*_: Any) -> Answer:
+        return Answer(shopify.failure(200, "ACCESS_DENIED"))
+
+    monkeypatch.setitem(shopify._FIELDS, "currentAppInstallation", denied)
+    run = sync(store, ["orders"])
+    assert len(run.rows("orders")) == 100
+    assert not run.count("skipped_stream_count")
+
+
+def test_a_call_that_shopify_takes_for_an_attack_is_made_again(store: Shopify):
+    store.faults.append(Fault("status", 1, 2, "graphql.json", 430))
+    assert len(sync(store, ["customers"]).rows("customers")) == 250
+    assert store.counts["status"] == 2
 
 
 def test_the_test_says_what_is_hidden(store: Shopify, capsys: pytest.CaptureFixture[str]):
