@@ -26,6 +26,7 @@ PLUGINS = {
     "tap-postgres": ("taps.postgres.tap", "TapPostgres"),
     "tap-salesforce": ("taps.salesforce.tap", "TapSalesforce"),
     "tap-snowflake": ("taps.snowflake.tap", "TapSnowflake"),
+    "tap-shopify": ("taps.shopify.tap", "TapShopify"),
     "tap-square": ("taps.square.tap", "TapSquare"),
     "tap-stripe": ("taps.stripe.tap", "TapStripe"),
     "tap-zoho": ("taps.zoho.tap", "TapZoho"),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipe import times
-from pipe.errors import RetriableError
+from pipe.errors import PipeError, RetriableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,10 @@ _POLL_SECONDS = 5
 
 
 class LeaseStore(Protocol):
-    """One small object that several machines can see, changed only by whoever has seen its present version."""
+    """One small object that several machines can see, changed only by whoever has seen its present version.
+
+    Each method raises `PipeError` or `OSError` where the place cannot be asked.
+    """
 
     def read(self) -> tuple[bytes, str] | None:
         """Content and version, or None where there is none."""
@@ -76,8 +79,13 @@ class Lease:
                 )
 
     def renew(self) -> bool:
-        """Whether it is still ours; raises `OSError` and the like where the store cannot be asked."""
+        """Whether it is still ours; raises as `LeaseStore`.
+
+        A write whose answer was lost may have been done: the version is another then, the holder is not.
+        """
         version = self._store.write(self._content(), self._version)
+        if version is None and (found := self._store.read()) and _decode(found[0]).get("holder") == self._holder:
+            version = self._store.write(self._content(), found[1])
         self._version = version or self._version
         return version is not None
 
@@ -116,17 +124,11 @@ def hold(
     done = threading.Event()
 
     def keep() -> None:
-        renewed = time.monotonic()
-        while not done.wait(every):
-            try:
-                if not lease.renew():
-                    lost()
-                    return
-                renewed = time.monotonic()
-            except Exception:  # noqa: BLE001  whatever the store's client raises: try again until the time is up
-                if time.monotonic() - renewed > SECONDS - every:
-                    lost()
-                    return
+        try:
+            _renew_until(done, lease, every)
+        finally:  # an error nobody foresaw must not leave a run with a lease that nobody renews
+            if not done.is_set():
+                lost()
 
     thread = threading.Thread(target=keep, name="lease", daemon=True)
     thread.start()
@@ -136,6 +138,19 @@ def hold(
         done.set()
         thread.join()
         lease.release()
+
+
+def _renew_until(done: threading.Event, lease: Lease, every: float) -> None:
+    """Renew it; come back when `done` is set, when it is another's, or when it could not be renewed for too long."""
+    renewed = time.monotonic()
+    while not done.wait(every):
+        try:
+            if not lease.renew():
+                return
+            renewed = time.monotonic()
+        except (PipeError, OSError):
+            if time.monotonic() - renewed > SECONDS - every:
+                return
 
 
 def _decode(content: bytes) -> dict[str, Any]:

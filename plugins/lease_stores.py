@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pipe.errors import CredentialsError
+from pipe.errors import CredentialsError, RetriableError
 from plugins import wiring
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plugins.project import Project
 
 SUFFIX = ".lease"
+_LATER = "Look whether its bucket exists, or run again later"
 
 
 def open_store(project: Project, tenant: str) -> LeaseStore | None:
@@ -27,11 +28,16 @@ def open_store(project: Project, tenant: str) -> LeaseStore | None:
     if parts.scheme == "file":
         # Meltano's form of a path that starts at the root has four slashes.
         return FileLease(Path("/", unquote(parts.path).lstrip("/")) / f"{tenant}{SUFFIX}")
+    if parts.scheme not in {"s3", "gs"}:
+        return None
+    key = "/".join(filter(None, [parts.path.strip("/"), f"{tenant}{SUFFIX}"]))
+    given = backend.get("s3" if parts.scheme == "s3" else "gcs") or {}
+    settings = {name: wiring.expand(str(value), variables) for name, value in given.items()}
     if parts.scheme == "s3":
-        key = "/".join(filter(None, [parts.path.strip("/"), f"{tenant}{SUFFIX}"]))
-        settings = {name: wiring.expand(str(value), variables) for name, value in (backend.get("s3") or {}).items()}
         return S3Lease(str(parts.hostname), key, settings)
-    return None
+    from plugins.lease_gcs import GCSLease
+
+    return GCSLease(str(parts.hostname), key, settings)
 
 
 class FileLease:
@@ -109,7 +115,7 @@ class S3Lease:
 
     def _call(self, method: str, *, missing: bool = False, **arguments: Any) -> Any:
         """The answer, or None where a condition was not met or, if `missing` is fine, nothing is there."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return getattr(self._client, method)(**self._place, **arguments)
@@ -124,7 +130,10 @@ class S3Lease:
                     f"the state backend refuses the lease ({code})",
                     remedy="Grant the right to read, write and delete objects beside the states",
                 ) from None
-            raise
+            raise RetriableError(f"the state backend answers {code} for the lease", remedy=_LATER) from None
+        except BotoCoreError as error:
+            what = f"the state backend cannot be asked for the lease ({type(error).__name__})"
+            raise RetriableError(what, remedy=_LATER) from None
 
 
 def _version(content: bytes) -> str:

@@ -6,9 +6,10 @@ import json
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import duckdb
 from support import BIN
@@ -37,6 +38,19 @@ class Run:
     codes: dict[str, int]
     state: dict[str, Any] | None
     log: str
+
+
+class Thrice(NamedTuple):
+    """Tables after two runs and after the third, and what all three said."""
+
+    before: dict[str, list[tuple[Any, ...]]]
+    after: dict[str, list[tuple[Any, ...]]]
+    log: str
+
+    def changed(self, table: str) -> tuple[int, int]:
+        """How many rows of a table the third run has put in place of how many."""
+        before, after = set(self.before[table]), set(self.after[table])
+        return len(after - before), len(before - after)
 
 
 @dataclass
@@ -129,6 +143,24 @@ class Pipeline:
                 if process.stdout:
                     process.stdout.close()
         return Run(codes, states[-1] if states else state, log.read_text(errors="replace"))
+
+    def thrice(self, change: Callable[[], object], again: Callable[[Any], Any] = lambda state: state) -> Thrice:
+        """Run, run again and see that nothing changes, `change` the source and run once more.
+
+        `again` makes the third run's state of the second's.
+        """
+        tables, logs, state = [], [], None
+        for number in range(3):
+            if number == 2:
+                change()
+                state = again(state)
+            done = self.run(state)
+            assert set(done.codes.values()) == {0}, done.log
+            state = done.state
+            tables.append(self.tables())
+            logs.append(done.log)
+        assert tables[1] == tables[0]
+        return Thrice(tables[0], tables[2], "".join(logs))
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every table's rows, sorted; what names the run itself is left out."""

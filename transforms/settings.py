@@ -64,5 +64,12 @@ SETTINGS = th.PropertiesList(
         title="Reject allowance",
         description="Rejects a stream may have whatever the ratio",
     ),
+    th.Property(
+        "fields_file",
+        th.StringType,
+        title="Fields of the last run",
+        description="File that remembers which source fields the rules found: one that vanishes or changes its kind "
+        "stops its stream, with shipped presets too. Remove it when the change is meant",
+    ),
     *BATCH_SETTINGS,
 ).to_dict()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from abc import abstractmethod
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -11,6 +12,7 @@ from singer_sdk import Tap
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
+from singer_sdk.tap_base import CliTestOptionValue
 
 from pipe import messages
 from pipe.errors import ConfigurationError, DataError
@@ -21,6 +23,7 @@ from taps.base.batch_files import BatchFiles
 if TYPE_CHECKING:
     from types import FrameType
 
+    import click
     import pyarrow as pa
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
@@ -184,3 +187,20 @@ def _checked(file: IO[str] | None, shape: type) -> IO[str] | None:
             raise DataError("the catalog file is not a catalog", remedy="Write it anew with --discover") from None
         raise bad_state("the file is not a JSON object") from None
     return io.StringIO(text)
+
+
+class ConnectingTap(PipeTap):
+    """Base of the taps of services and databases: `--test` connects and says what it sees; nothing is written."""
+
+    @abstractmethod
+    def test(self) -> None:
+        """Connect, and print what is seen and what may not be read."""
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """`--test`."""
+        if value == CliTestOptionValue.Disabled.value:
+            return
+        config = ctx.params.get("config") or cls.cb_config(ctx, param, ())
+        cls(config=config.config, parse_env_config=config.parse_env, validate_config=True).test()
+        ctx.exit()

@@ -268,6 +268,11 @@ class RESTContract:
         assert "rate limit" in str(run.error)
         assert run.waits == []
 
+    def test_a_service_that_nobody_runs_is_told_from_a_slow_one(self, standin: Service):
+        run = self.run(standin, api_url="http://127.0.0.1:9", retry_seconds=5)
+        assert isinstance(run.error, RetriableError), run.error
+        assert "no connection" in str(run.error)
+
     def test_a_stream_without_the_right_is_left_out_and_the_others_go_on(self, standin: Service):
         full = self.whole(standin)
         standin.forbidden = {self.corpus_name or self.page_stream}

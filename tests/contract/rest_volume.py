@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from support import BIN
+from usage import watched
 
 ROWS = 100_000
 FASTEST = 8_000
 """Rows a second of CPU that every tap must reach, so that only the service limits it on an idle machine."""
 MEMORY = 200
 """MB it may take."""
-
-WATCH = """
-import json, resource, subprocess, sys
-code = subprocess.run(sys.argv[2:]).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-with open(sys.argv[1], "w") as file:
-    json.dump([used.ru_utime + used.ru_stime, used.ru_maxrss], file)
-sys.exit(code)
-"""
-"""Starts the tap from a small process: a child's peak is at first that of the process it was forked from."""
 
 
 class Volume(NamedTuple):
@@ -34,7 +24,7 @@ class Volume(NamedTuple):
     rows: int
     per_second: float
     per_cpu_second: float
-    megabytes: int
+    megabytes: float
 
 
 def measure(executable: str, config: dict[str, Any], stream: str, home: Path) -> Volume:
@@ -52,14 +42,12 @@ def measure(executable: str, config: dict[str, Any], stream: str, home: Path) ->
 
 
 def _read(tap: list[str], home: Path) -> Volume:
-    out, figures = home / "out.jsonl", home / "figures.json"
+    out = home / "out.jsonl"
     began = time.perf_counter()
     with out.open("wb") as output, (home / "log.txt").open("wb") as log:
-        command = [sys.executable, "-c", WATCH, str(figures), *tap, "--catalog", str(home / "catalog.json")]
-        code = subprocess.run(command, stdout=output, stderr=log, check=False).returncode
+        used = watched(*tap, "--catalog", str(home / "catalog.json"), stdout=output, stderr=log)
     wall = time.perf_counter() - began
-    assert code == 0, (home / "log.txt").read_text()[-2000:]
+    assert used.code == 0, (home / "log.txt").read_text()[-2000:]
     with out.open("rb") as lines:
         rows = sum(line.startswith(b'{"type":"RECORD"') for line in lines)
-    seconds, kilobytes = json.loads(figures.read_text())
-    return Volume(rows, rows / wall, rows / seconds, kilobytes // 1024)
+    return Volume(rows, rows / wall, rows / used.cpu_seconds, used.megabytes)

@@ -268,7 +268,7 @@ def benchmark_tables() -> list[TableProfile]:
     return list(benchmark.tables(benchmark.load(path)).values())
 
 
-def test_no_canary_leaves_over_the_whole_benchmark() -> None:
+def test_row_22_no_canary_leaves_over_the_whole_benchmark() -> None:
     """Personal data in every text column, as rare values and as values of an enumeration."""
     tables = benchmark_tables()
     assert len(tables) >= 41

@@ -59,7 +59,7 @@ def tenant(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
-def test_a_plan_changes_nothing_and_its_token_applies_it_once(tenant: Place) -> None:
+def test_row_51_a_plan_changes_nothing_and_its_token_applies_it_once(tenant: Place) -> None:
     before = tenant.files()
     planned, applied, again = call(
         tenant, ARGUMENTS, {**ARGUMENTS, "token": "the last"}, {**ARGUMENTS, "token": "the last"}
@@ -97,7 +97,7 @@ def test_a_token_is_for_its_own_arguments_and_of_its_own_server(tenant: Place) -
     assert [row.connector_id for row in tenant.registry.connectors("acme")] == ["postgres-till"]
 
 
-def test_a_token_grows_old(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_51_a_token_grows_old(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuring, "TOKEN_SECONDS", -1)
     _, late = call(tenant, ARGUMENTS, {**ARGUMENTS, "token": "the last"})
     assert "the token is not" in text(late)

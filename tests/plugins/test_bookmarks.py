@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from stub_project import Project
 
 from pipe.errors import ConfigurationError
 from plugins.bookmarks import Bookmarks

@@ -7,7 +7,7 @@ import time
 
 import click
 import pytest
-from conftest import Project
+from stub_project import Project
 
 from plugins.cli import COMMANDS, growthnav
 

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from conftest import Project
+from stub_project import Project
 from test_retries import BUSY, policy
 from test_schedules import add
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import GROWTHNAV
+from stub_project import GROWTHNAV
 
 ROOT = Path(__file__).parents[2]
 SECOND_RUN = 0.8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import Ended, Project
+from stub_project import Ended, Project
 
 SCHEDULE = """
 schedules:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import CANARY, Project, family, kill, wait_for
+from stub_project import CANARY, Project, family, kill, wait_for
 
 
 def hanging(project: Project, name: str, **more: bool) -> Path:
@@ -40,7 +40,7 @@ def gone(processes: list[int]) -> bool:
     return True
 
 
-def test_a_second_run_is_refused_and_sigterm_ends_the_first(project: Project) -> None:
+def test_row_35_a_second_run_is_refused_and_sigterm_ends_the_first(project: Project) -> None:
     release = hanging(project, "acme")
     first = project.start("run", "acme", "--json", "--retries", "0", ACME_KEY=CANARY)
     wait_for(lambda: reached(release))

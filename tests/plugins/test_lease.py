@@ -11,13 +11,17 @@ from typing import Any
 
 import boto3
 import pytest
-from conftest import Project, wait_for
 from moto.server import ThreadedMotoServer
+from servers import google_storage
+from servers.google_storage import Storage
+from stub_project import Project, wait_for
 from test_retries import Clock, go
 
-from pipe.errors import RetriableError
+from pipe.errors import CredentialsError, PipeError, RetriableError
 from plugins import lease, lock
-from plugins.lease_stores import FileLease, S3Lease
+from plugins.lease_gcs import ENDPOINT_VARIABLE, GCSLease
+from plugins.lease_stores import FileLease, S3Lease, open_store
+from plugins.project import open_project
 
 KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 
@@ -31,11 +35,21 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture
+def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    with google_storage.server() as found:
+        monkeypatch.setenv(ENDPOINT_VARIABLE, found.url)
+        yield found
+
+
+@pytest.fixture(params=["file", "s3", "gcs"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], lease.LeaseStore]:
     """Opens the same lease as another machine would."""
     if request.param == "file":
         return lambda: FileLease(tmp_path / "shared" / "acme.lease")
+    if request.param == "gcs":
+        request.getfixturevalue("storage")
+        return lambda: GCSLease("states", "meltano/acme.lease", {})
     url = request.getfixturevalue("s3")
     bucket = f"states-{tmp_path.name.replace('_', '-')[:40].strip('-')}".lower()
     boto3.client("s3", endpoint_url=url, region_name="us-east-1", **KEYS).create_bucket(Bucket=bucket)
@@ -60,7 +74,7 @@ def taken(wanted: lease.Lease, seconds: float = -1.0) -> bool:
     return True
 
 
-def test_another_machine_is_refused_until_the_lease_is_released(
+def test_row_35_another_machine_is_refused_until_the_lease_is_released(
     opened: Callable[[], lease.LeaseStore], machine: Callable[[str], None]
 ) -> None:
     machine("first")
@@ -127,9 +141,45 @@ def test_another_job_waits_its_turn(opened: Callable[[], lease.LeaseStore], mach
     assert waits == [5, 5]
 
 
-def overwritten(store: lease.LeaseStore) -> str | None:
-    content, version = store.read() or (b"", "")
-    return store.write(content + b" ", version)
+def overwritten(store: lease.LeaseStore, content: bytes = b'{"holder": "another"}') -> str | None:
+    _, version = store.read() or (b"", "")
+    return store.write(content, version)
+
+
+def test_a_renewal_whose_answer_was_lost_is_none_that_failed(opened: Callable[[], lease.LeaseStore]) -> None:
+    mine_now = mine(opened)
+    assert taken(mine_now)
+    content, _ = opened().read() or (b"", "")
+    assert overwritten(opened(), content + b" ")  # the service has it, and we do not know the version
+    assert mine_now.renew()
+    assert overwritten(opened())
+    assert not mine_now.renew()
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, CredentialsError), (503, RetriableError), (400, RetriableError)])
+def test_what_google_refuses_is_told_and_ends_a_run_only_after_a_while(
+    storage: Storage, status: int, kind: type[PipeError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = lease.Lease(GCSLease("states", "acme.lease", {}), "acme", ["files"])
+    lost = threading.Event()
+    monkeypatch.setattr(lease, "SECONDS", 1)
+    with lease.hold(held, time.monotonic(), lambda _: False, lost.set, every=0.05):
+        storage.fault = status
+        with pytest.raises(kind, match=f"{status}"):
+            held.renew()
+        assert not lost.wait(0.3)
+        assert lost.wait(5)
+        storage.fault = 0
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind"), [("gs://states/some/where", GCSLease), ("s3://states/some", S3Lease), ("azure://states", None)]
+)
+def test_the_lease_is_beside_the_states(project: Project, uri: str, kind: type | None) -> None:
+    path = project.root / "meltano.yml"
+    path.write_text(path.read_text().replace("file:///${MELTANO_PROJECT_ROOT}/.state", uri))
+    found = open_store(open_project(project.root), "acme")
+    assert (found and type(found)) == kind
 
 
 def test_a_lost_lease_ends_what_holds_it(opened: Callable[[], lease.LeaseStore]) -> None:

@@ -13,10 +13,10 @@ import anyio
 import duckdb
 import pytest
 import yaml
-from conftest import CANARY, Project, wait_for
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
+from stub_project import CANARY, Project, wait_for
 
 from plugins.mcp_server.access import Access
 from plugins.mcp_server.server import AUDIT, build
@@ -55,7 +55,7 @@ def trail(root: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (root / AUDIT).read_text().splitlines()]
 
 
-def test_rows_47_to_49_tools_and_resources_with_schemas_and_hints(project: Project) -> None:
+def test_rows_47_48_and_49_tools_and_resources_with_schemas_and_hints(project: Project) -> None:
     async def listed(client: Client) -> Any:
         return (
             (await client.list_tools()).tools,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import CANARY, Ended, Project, in_parallel
+from stub_project import CANARY, MELTANO, Ended, Project, in_parallel
 
 CASES: dict[str, dict[str, Any]] = {
     "fine": {"tap": {"api_key": "${FINE_KEY}"}},
@@ -62,7 +62,7 @@ def outcomes(shared: Project) -> dict[str, Ended]:
         ("target_dies", 2, "configuration", "target-stub"),
     ],
 )
-def test_exit_code_and_class(
+def test_rows_23_and_25_exit_code_and_class(
     outcomes: dict[str, Ended], case: str, code: int, error_class: str | None, plugin: str | None
 ) -> None:
     ended = outcomes[case]
@@ -102,7 +102,7 @@ def test_no_traceback_is_shown(outcomes: dict[str, Ended]) -> None:
         assert "\n" not in (ended.result["error"] or "")
 
 
-def test_result_has_every_field(outcomes: dict[str, Ended]) -> None:
+def test_row_24_result_has_every_field(outcomes: dict[str, Ended]) -> None:
     result = outcomes["fine"].result
     expected = {
         "connector_name": "tap-stub",
@@ -125,7 +125,7 @@ def test_result_has_every_field(outcomes: dict[str, Ended]) -> None:
     assert result["stages"]["map-stub"]["mapped_count"] == {"rows > conversions": 5, "rows > customer_profiles": 5}
 
 
-def test_counts_add_up(outcomes: dict[str, Ended]) -> None:
+def test_row_24_counts_add_up(outcomes: dict[str, Ended]) -> None:
     result = outcomes["rejecting"].result
     parts = [result["records_normalized"], result["records_filtered"], result["records_rejected"]]
     assert parts == [4, 0, 1]  # what is filtered out of one canonical stream is still in the other
@@ -146,7 +146,7 @@ def test_what_a_failing_tap_sent_is_loaded(outcomes: dict[str, Ended], shared: P
         assert shared.ids(name) == [0, 1, 2, 3, 4]
 
 
-def test_no_secret_is_left_anywhere(outcomes: dict[str, Ended], shared: Project) -> None:
+def test_row_21_a_tap_that_tells_its_secret_is_masked(outcomes: dict[str, Ended], shared: Project) -> None:
     assert "***" in shared.log(outcomes["fine"].result)  # it was there, and is masked
     for name in ("fine", "tap_crash"):
         assert CANARY not in outcomes[name].out + outcomes[name].err
@@ -160,9 +160,22 @@ def test_nobody_met_another_tenant(outcomes: dict[str, Ended], shared: Project) 
         assert f"as {name} with state of nobody" in shared.log(ended.result)
 
 
-def test_full_refresh_reads_all_again(outcomes: dict[str, Ended], shared: Project) -> None:
+def test_row_31_full_refresh_reads_all_again_and_the_next_run_goes_on(
+    outcomes: dict[str, Ended], shared: Project
+) -> None:
     assert outcomes["fine"].code == 0
     again = shared.call("run", "fine", "rows", "--full-refresh", "--json", "--events", "ev.jsonl", FINE_KEY=CANARY)
     assert again.result["sync_mode"] == "full"
     assert "starts at 0 as fine with state of nobody" in (shared.root / "ev.jsonl").read_text()
     assert [row["id"] for row in shared.rows("fine")] == [*range(5), *range(5)]
+    after = shared.call("run", "fine", "rows", "--json", "--events", "ev.jsonl", FINE_KEY=CANARY)
+    assert after.result["sync_mode"] == "incremental"
+    assert "starts at 4 as fine with state of fine" in (shared.root / "ev.jsonl").read_text()
+
+
+def test_row_23_plain_meltano_ends_with_1_whatever_the_plugin_ended_with(
+    outcomes: dict[str, Ended], shared: Project
+) -> None:
+    assert outcomes["tap_2"].code == 2
+    home = {"XDG_STATE_HOME": str(shared.root / "home")}
+    assert shared.call("--environment=tap_2", "run", "rows", command=MELTANO, **home).code == 1

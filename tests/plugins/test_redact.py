@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import Project
+from stub_project import Project
 
 from plugins.meltano_log import parse
 from plugins.project import open_project

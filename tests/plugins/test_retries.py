@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Project
+from stub_project import Project
 
 from plugins import progress, runner
 from plugins.processes import Stopper

@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from conftest import GROWTHNAV, MELTANO
 from pipeline import Pipeline
+from stub_project import GROWTHNAV, MELTANO
 
 ROOT = Path(__file__).parents[2]
 KEY = "5e" * 32
@@ -89,7 +89,7 @@ def contents(database: Path) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def test_three_ways_one_result(tmp_path: Path, inputs: Path) -> None:
+def test_row_57_three_ways_one_result(tmp_path: Path, inputs: Path) -> None:
     wrapped, plain = project(tmp_path / "wrapped", inputs), project(tmp_path / "plain", inputs)
     shell = Pipeline(tmp_path / "shell", streams(inputs), SOURCES, settings={"resolve-identity": {"key": KEY}})
     with ThreadPoolExecutor(2) as pool:

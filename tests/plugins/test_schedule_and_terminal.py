@@ -8,7 +8,7 @@ import re
 import select
 import subprocess
 
-from conftest import GROWTHNAV, MELTANO, Project
+from stub_project import GROWTHNAV, MELTANO, Project
 
 SCHEDULE = """
 schedules:
@@ -19,7 +19,7 @@ schedules:
 """
 
 
-def test_a_schedule_runs_its_own_tenant_in_its_own_directory(project: Project) -> None:
+def test_row_14_a_schedule_runs_its_own_tenant_in_its_own_directory(project: Project) -> None:
     path = project.add("acme", tap={"rows": 6})
     path.write_text(path.read_text() + SCHEDULE.format("acme"))
     project.add("globex")

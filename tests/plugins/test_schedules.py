@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Project
 from croniter import croniter
+from stub_project import Project
 
 from plugins.orchestration import cron, systemd
 from plugins.orchestration.schedules import Schedule, is_valid

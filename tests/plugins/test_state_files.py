@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Project
+from stub_project import Project
 
 from pipe.errors import DataError
 from plugins import state_file
@@ -22,7 +22,7 @@ EARLIER: dict[str, Any] = {
 }
 
 
-def test_there_and_back_is_equal() -> None:
+def test_row_32_there_and_back_is_equal() -> None:
     state, last_sync = state_file.read(EARLIER)
     assert state["bookmarks"]["charges"] == {
         "replication_key": "created",
@@ -57,7 +57,7 @@ def test_what_is_no_state_is_told(content: Any, said: str) -> None:
         state_file.read(content)
 
 
-def test_a_run_goes_on_from_an_imported_state(project: Project) -> None:
+def test_row_32_a_run_goes_on_from_an_imported_state(project: Project) -> None:
     project.add("acme", tap={"rows": 3})
     (project.root / "old.json").write_text(
         json.dumps({"object_rows": {"cursor": 7, "cursor_field": "id", "last_sync": "2026-01-02T04:00:00Z"}})

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import CANARY, Project
+from stub_project import CANARY, Project
 from test_retries import policy
 
 from pipe.errors import ConfigurationError
@@ -66,7 +66,7 @@ def verified(headers: dict[str, str], body: bytes, key: bytes) -> bool:
     return hmac.compare_digest(headers["webhook-signature"], f"v1,{digest}")
 
 
-def test_a_finished_run_is_told_once_and_signed(project: Project, sink: Sink) -> None:
+def test_row_37_a_finished_run_is_told_once_and_signed(project: Project, sink: Sink) -> None:
     project.add("acme", tap={"api_key": "${ACME_KEY}"}, mapper={"rejected": 1})
     policy(project, "acme", webhook={"url": sink.url, "secret": "${ACME_WEBHOOK_SECRET}"})
     ended = project.call("run", "acme", "--json", ACME_KEY=CANARY, ACME_WEBHOOK_SECRET=SECRET)

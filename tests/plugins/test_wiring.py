@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Project
+from stub_project import Project
 
 from pipe.errors import ConfigurationError
 from plugins.project import open_project

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from contract.rest_runs import Run, run_tap
 from servers import salesforce
-from servers.rest import Fault, Row
+from servers.rest import Answer, Fault, Row
 from servers.salesforce import Organisation, change, delete, key
 
 from pipe.errors import ConfigurationError, DataError, RetriableError
@@ -361,20 +361,18 @@ def test_the_quota_of_the_organisation_ends_a_run_before_it_is_spent(organisatio
 
 
 def test_a_limit_that_is_reached_is_waited_for_and_then_named(organisation: Organisation):
-    organisation.faults.append(Fault("limit", times=2, path="/queryAll"))
-    from servers import rest
-
-    rest._BEFORE.setdefault("limit", lambda service, fault: rest.Answer(_limited(), 403))
+    organisation.faults.append(Fault("answer", times=2, path="/queryAll", value=_limited()))
     assert len(sync(organisation, ["contact"]).rows("contact")) == 8
-    organisation.faults.append(Fault("limit", times=1000, path="/queryAll"))
+    organisation.faults.append(Fault("answer", times=1000, path="/queryAll", value=_limited()))
     run = attempt(organisation, ["contact"], retry_seconds=60)
     assert isinstance(run.error, RetriableError)
     assert "REQUEST_LIMIT_EXCEEDED" in str(run.error)
     assert "rate limit" in str(run.error)
 
 
-def _limited() -> list[Row]:
-    return [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+def _limited() -> Answer:
+    body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+    return Answer(body, 403)
 
 
 def test_the_test_option_says_what_can_be_read_and_makes_no_job(

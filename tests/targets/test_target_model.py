@@ -94,7 +94,7 @@ VERSIONED = st.lists(
 
 @INPUT
 @given(VERSIONED, st.booleans(), st.booleans(), st.integers(1, 5))
-def test_versions_leave_what_the_last_one_has(
+def test_row_34_versions_leave_what_the_last_one_has(
     loads: list[tuple[dict[str, str], bool]], announced_first: bool, hard: bool, rows: int
 ) -> None:
     """Each full load is a version; a row that the last complete one lacks is deleted, one that returns is not."""

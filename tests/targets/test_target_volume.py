@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import duckdb
 import msgspec
 import pytest
 from support import BIN, record, run_inside, schema, state
+from usage import watched
 
 from pipe.streams import CONVERSIONS
 from targets.duckdb.target import TargetDuckDB
@@ -95,20 +95,10 @@ def test_conversions_take_few_seconds_and_little_memory(tmp_path: Path) -> None:
     source, config = tmp_path / "c.singer", tmp_path / "c.json"
     source.write_bytes(b"\n".join(conversions(count)))
     config.write_text(json.dumps({"filepath": str(tmp_path / "c.duckdb")}))
-    script = (
-        "import resource, subprocess, sys\n"
-        "subprocess.run(sys.argv[1:], stdin=sys.stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)\n"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(used.ru_utime + used.ru_stime, used.ru_maxrss)"
-    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with source.open("rb") as lines:
-        measured = subprocess.run(
-            [sys.executable, "-c", script, str(BIN / "target-duckdb"), "--config", str(config)],
-            stdin=lines,
-            capture_output=True,
-            check=True,
-        )
-    seconds, kilobytes = map(float, measured.stdout.split())
-    print(f"{seconds * 1_000_000 / count:.1f} CPU s a million, {kilobytes / 1024:.0f} MB")
+        code, seconds, megabytes = watched(str(BIN / "target-duckdb"), "--config", str(config), stdin=lines, **quiet)
+    assert code == 0
+    print(f"{seconds * 1_000_000 / count:.1f} CPU s a million, {megabytes:.0f} MB")
     assert seconds * 1_000_000 / count < 1.5 * CPU_SECONDS_A_MILLION
-    assert kilobytes / 1024 < PEAK_MB
+    assert megabytes < PEAK_MB

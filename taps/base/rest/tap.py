@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
-from singer_sdk.tap_base import CliTestOptionValue
 
 from pipe import metrics, times
 from pipe.errors import CredentialsError, SkippableError
@@ -20,7 +19,7 @@ from taps.base.rest.budget import Budget
 from taps.base.rest.client import Client
 from taps.base.rest.stream import RESTStream, StoppingError
 from taps.base.settings import BATCH_CONFIG, setting
-from taps.base.tap import PipeTap
+from taps.base.tap import ConnectingTap
 
 if TYPE_CHECKING:
     from taps.base.rest.resource import Resource
@@ -63,7 +62,7 @@ _SLICE = 0.5
 _HERE = {"localhost", "127.0.0.1", "::1"}
 
 
-class RESTTap(PipeTap):
+class RESTTap(ConnectingTap):
     """Base of the taps for web services: a subclass has settings, makes its client, and declares its resources."""
 
     package_name = "growthnav-connectors"
@@ -193,12 +192,3 @@ class RESTTap(PipeTap):
     @cached_property
     def _resources(self) -> dict[str, Resource]:
         return {resource.name: resource for resource in self.resources()}
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """`--test`: connect and look; no records are written."""
-        if value == CliTestOptionValue.Disabled.value:
-            return
-        config = ctx.params.get("config") or cls.cb_config(ctx, param, ())
-        cls(config=config.config, parse_env_config=config.parse_env, validate_config=True).test()
-        ctx.exit()

@@ -7,19 +7,18 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
-from singer_sdk.tap_base import CliTestOptionValue
 
 from pipe.errors import ConfigurationError
 from taps.base.sql import bookmark
 from taps.base.sql.settings import Options, contradictions, options
 from taps.base.sql.stream import SQLStream
-from taps.base.tap import PipeTap
+from taps.base.tap import ConnectingTap
 
 if TYPE_CHECKING:
     from taps.base.sql.engine import Engine, Table
 
 
-class SQLTap(PipeTap):
+class SQLTap(ConnectingTap):
     """Base of the taps for databases: a subclass has settings and makes its engine."""
 
     package_name = "growthnav-connectors"
@@ -91,12 +90,3 @@ class SQLTap(PipeTap):
     def _query(self, name: str) -> SQLStream:
         chosen = self.options.of_query(name)
         return self.stream_class(self, self.engine.query(name, str(chosen.sql), chosen.timezone), chosen, name)
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """`--test`: connect and look; no rows are read."""
-        if value == CliTestOptionValue.Disabled.value:
-            return
-        config = ctx.params.get("config") or cls.cb_config(ctx, param, ())
-        cls(config=config.config, parse_env_config=config.parse_env, validate_config=True).test()
-        ctx.exit()
