@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from xml.parsers.expat import ExpatError
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError
-from taps.base.rest.auth import OAuth, basic
+from taps.base.rest.auth import OAuth
 from taps.base.rest.credentials import CredentialStore
 from taps.base.rest.retry import AgainError
 from taps.base.rest.tap import CREDENTIALS_FILE
@@ -112,8 +112,7 @@ def auth(config: Mapping[str, Any]) -> OAuth | SoapLogin:
         form = {"grant_type": "refresh_token", "client_id": client_id, **secret}
         return OAuth(url, form, store=CredentialStore(config.get("credentials_file"), token))
     if not config.get("password"):
-        app = basic(client_id, config["client_secret"])._headers
-        return OAuth(url, {"grant_type": "client_credentials"}, headers=app)
+        return OAuth(url, {"grant_type": "client_credentials", "client_id": client_id, **secret})
     user = User(config["username"], config["password"], config.get("security_token") or "")
     if client_id:
         form = {"grant_type": "password", "client_id": client_id, **secret, "username": user.name}
