@@ -87,6 +87,8 @@ def run(
                 scorer = score.linker(db, model, prior, score.compared(db, model))
                 scored = score.score(db, scorer, model, prior)
             report.prior = score.estimate_prior(scored, max(len(ids), 2))
+            if wrong := score.implausible(report.prior, max(len(ids), 2)):
+                report.warnings.append(wrong)
             same = _pairs(db, SAME)
             weigh = partial(_scored, scored, same, report)
             graph = weigh(settings.threshold or model.threshold)

@@ -220,6 +220,17 @@ def estimate_prior(scored: Scored, records: int) -> float:
     return prior
 
 
+def implausible(prior: float, records: int) -> str | None:
+    """What is wrong with a prior that ended at a limit; None when nothing is."""
+    if prior <= LEAST_PRIOR / records:
+        few = "hardly any two records are found to be one person"
+    elif prior >= min(MOST_PRIOR / records, 0.5):
+        few = f"more than {MOST_PRIOR / 2:g} matches are expected for each record"
+    else:
+        return None
+    return f"the prior is implausible: {few}; look whether columns hold what their names say"
+
+
 def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: float) -> pa.Table:
     """For the pairs in the table `linked` (`left_uid`, `right_uid`): levels and weights of every comparison.
 
