@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ARRIVALS = 10_000
+IDENTIFIERS = ("email", "phone", "card", "loyalty_id")
 
 
 def main() -> None:
     """Run one of the measurements."""
     records, what = int(sys.argv[1]), (sys.argv[2:] or ["link"])[0]
-    given = made(records)
+    given = made(records, ["person", *IDENTIFIERS] if what == "components" else None)
     truth, given = given.column("person").to_numpy(), given.drop_columns(["person"])
     if what == "arrivals":
         from identity.linking.incremental import Base
@@ -50,24 +51,25 @@ def main() -> None:
         print(f"largest cluster {linked.report.largest_cluster}, pairs {linked.report.pairs_scored:,}")
 
 
-def made(records: int) -> pa.Table:
+def made(records: int, columns: list[str] | None) -> pa.Table:
     """The customers, made by another process: our peak of memory shall be that of linking."""
     import pyarrow as pa
 
     with TemporaryDirectory() as directory:
         path = Path(directory) / "customers.arrow"
-        maker = get_context("spawn").Process(target=make, args=(records, path))
+        maker = get_context("spawn").Process(target=make, args=(records, columns, path))
         maker.start()
         maker.join()
         with pa.OSFile(str(path)) as file:
             return pa.ipc.open_file(file).read_all()
 
 
-def make(records: int, path: Path) -> None:
-    """Write the customers to an Arrow file."""
+def make(records: int, columns: list[str] | None, path: Path) -> None:
+    """Write the customers, or some of their columns, to an Arrow file."""
     import pyarrow as pa
 
     table = customers(records)
+    table = table.select(columns) if columns else table
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
 
@@ -80,7 +82,7 @@ def components(given: pa.Table, count: int) -> None:
 
     def run() -> Any:
         nodes, ends, offset = [], [], count
-        for name in ("email", "phone", "card", "loyalty_id"):
+        for name in IDENTIFIERS:
             codes = given.column(name).combine_chunks().dictionary_encode()
             filled = np.flatnonzero(codes.indices.is_valid().to_numpy(zero_copy_only=False))
             nodes.append(filled)

@@ -102,22 +102,27 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
 ).to_dict()
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's settings, checked."""
+class Common(msgspec.Struct, frozen=True, kw_only=True):
+    """What every part that works on a tenant's store is told."""
 
     tenant: str
     store: Path
     key_file: Path
     key: bytes | None
-    region: str
-    placeholders: tuple[tuple[str, str], ...]
-    gmail_dots: bool
     personal_data: PersonalData
     durable: bool
 
     def __repr__(self) -> str:
         """Without the key, which must reach no log."""
         return f"Settings(tenant={self.tenant!r}, store={str(self.store)!r})"
+
+
+class Settings(Common, frozen=True, kw_only=True):
+    """One run's settings, checked."""
+
+    region: str
+    placeholders: tuple[tuple[str, str], ...]
+    gmail_dots: bool
 
 
 def read(config: Mapping[str, Any]) -> Settings:

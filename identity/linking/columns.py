@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from identity.linking.result import FIELDS
@@ -11,29 +12,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NAMES: Final = {
-    "first_name": "firstname first given givenname forename fname christianname namefirst vorname prenom nombre",
+    "first_name": "firstname first given givenname forename fname christianname namefirst vorname prenom nombre "
+    "nombres nome voornaam rufname",
     "middle_name": "middlename middle middleinitial mi mname middlenames namemiddle",
-    "last_name": "lastname last surname familyname lname namelast sname family nachname secondname apellido",
-    "full_name": "fullname name customername personname displayname contactname wholename customer completename",
-    "birth_date": "dob dateofbirth birthdate birthday birth bday bdate datebirth borndate born geburtsdatum",
-    "gender": "gender sex",
+    "last_name": "lastname last surname familyname lname namelast sname family nachname secondname apellido "
+    "apellidos nom nomdefamille cognome achternaam familienname",
+    "full_name": "fullname name customername personname displayname contactname wholename customer completename "
+    "nombrecompleto nomcomplet",
+    "birth_date": "dob dateofbirth birthdate birthday birth bday bdate datebirth borndate born geburtsdatum geburtstag "
+    "datenaissance datedenaissance fechanacimiento fechadenacimiento datadinascita geboortedatum",
+    "gender": "gender sex geschlecht anrede salutation sexe sexo genere",
     "occupation": "occupation job jobtitle profession",
     "street": "street streetname address address1 addressline1 addr addr1 streetaddress line1 mailingstreet "
-    "billingaddress shippingaddress homeaddress road strasse addressstreet",
-    "street_number": "streetnumber streetno housenumber houseno number addressnumber housenr streetnum",
-    "city": "city suburb town locality place municipality birthplace placeofbirth postaltown ort",
-    "region": "state region province county stateprovince statecode provincecode",
-    "postcode": "postcode zip zipcode postalcode postal zip5 pincode plz postcodefake",
-    "country": "country countrycode nation",
-    "email": "email emailaddress mail emailid eml primaryemail contactemail",
+    "billingaddress shippingaddress homeaddress road strasse addressstreet anschrift adresse rue calle "
+    "direccion indirizzo straat",
+    "street_number": "streetnumber streetno housenumber houseno number addressnumber housenr streetnum "
+    "hausnummer hausnr huisnummer numerocivico",
+    "city": "city suburb town locality place municipality birthplace placeofbirth postaltown ort wohnort "
+    "stadt ville ciudad localidad citta woonplaats",
+    "region": "state region province county stateprovince statecode provincecode bundesland provincia departement",
+    "postcode": "postcode zip zipcode postalcode postal zip5 pincode plz postcodefake postleitzahl "
+    "codepostal codigopostal",
+    "country": "country countrycode nation land pays pais paese",
+    "email": "email emailaddress mail emailid eml primaryemail contactemail courriel correo correoelectronico",
     "phone": "phone phonenumber telephone tel mobile mobilephone cell cellphone phoneno telephonenumber primaryphone "
-    "contactphone homephone mobilenumber",
+    "contactphone homephone mobilenumber telefon telefonnummer handy handynummer mobil telefono telefoon movil "
+    "cellulare",
     "card": "card cardfp cardfingerprint cardhash hashedcc cchash cardtoken paymentcard creditcard cc",
     "loyalty_id": "loyaltyid loyalty loyaltynumber memberid membershipid loyaltyno membernumber rewardsid loyaltycard",
     "national_id": "ssn socsecid socialsecuritynumber socialsecurity nationalid nationalidnumber nino taxid soc socsec",
     "device_id": "deviceid device",
     "cookie_id": "cookieid cookie",
-    "customer_id": "customerid userid",
+    "customer_id": "customerid userid kundennr kundennummer kundenid numeroclient numerocliente",
     "source": "source sourcesystem system sourcedataset dataset datasource src sourcename channel",
 }
 ALIASES: Final = {alias: field for field, aliases in _NAMES.items() for alias in aliases.split()}
@@ -106,7 +116,8 @@ def guess_id(columns: Iterable[str]) -> str | None:
 
 
 def _letters(column: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", column.lower())
+    """Lower case, without signs and accents."""
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKD", column.lower()))
 
 
 assert set(_NAMES) <= set(FIELDS)  # noqa: S101  the table above is ours

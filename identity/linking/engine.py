@@ -85,8 +85,10 @@ def run(
                 model = fit(db, model, prior, report) if settings.train else model
             with _timed(report, "score"):
                 scorer = score.linker(db, model, prior, score.compared(db, model))
-                scored = score.score(db, scorer, model, prior)
+                scored = score.score(db, scorer, model, prior, settings.backend)
             report.prior = score.estimate_prior(scored, max(len(ids), 2))
+            if wrong := score.implausible(report.prior, max(len(ids), 2)):
+                report.warnings.append(wrong)
             same = _pairs(db, SAME)
             weigh = partial(_scored, scored, same, report)
             graph = weigh(settings.threshold or model.threshold)

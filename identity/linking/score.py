@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
+from identity.linking import spark
 from identity.linking.model import key
 from identity.linking.prepare import PERSON
 from identity.linking.result import IDENTIFIERS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from identity.linking.model import Model
+    from identity.linking.settings import Backend
 
 BLOCK: Final = 1000
 """Records; a key that more of them share brings nobody together."""
@@ -150,10 +152,17 @@ def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str
     return made
 
 
-def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float) -> Scored:
-    """Score every pair that meets; leaves the pairs and the rule that brought them together in the table `pairs`."""
+def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float, backend: Backend) -> Scored:
+    """Score every pair that meets, with `scorer` or on another back end.
+
+    Leaves the pairs and the rule that brought them together in the table `pairs`.
+    """
     statement = "CREATE TABLE pairs AS"
-    for frame in _predicted(db, scorer, MET, PAIRS_SCORED, KEPT_WEIGHT):
+    if backend == "spark":
+        frames = spark.predicted(db, model, prior, (COMPARED, MET), KEPT_WEIGHT)
+    else:
+        frames = _predicted(db, scorer, MET, PAIRS_SCORED, KEPT_WEIGHT)
+    for frame in frames:
         db.execute(f"{statement} {with_vetoes(model, frame, PERSON)} ORDER BY ALL")
         statement = "INSERT INTO pairs"
     db.execute(f"DROP TABLE {MET}")
@@ -218,6 +227,17 @@ def estimate_prior(scored: Scored, records: int) -> float:
             break
         prior = found
     return prior
+
+
+def implausible(prior: float, records: int) -> str | None:
+    """What is wrong with a prior that ended at a limit; None when nothing is."""
+    if prior <= LEAST_PRIOR / records:
+        few = "hardly any two records are found to be one person"
+    elif prior >= min(MOST_PRIOR / records, 0.5):
+        few = f"more than {MOST_PRIOR / 2:g} matches are expected for each record"
+    else:
+        return None
+    return f"the prior is implausible: {few}; look whether columns hold what their names say"
 
 
 def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: float) -> pa.Table:

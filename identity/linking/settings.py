@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 Clustering = Literal["label_propagation", "closure"]
 Method = Literal["auto", "deterministic"]
-Backend = Literal["duckdb"]
+Backend = Literal["duckdb", "spark"]
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "clustering": ("label_propagation", "closure"),
     "method": ("auto", "deterministic"),
-    "backend": ("duckdb",),
+    "backend": ("duckdb", "spark"),
 }
 
 
@@ -34,7 +34,7 @@ class LinkSettings:
     clustering: Clustering = "label_propagation"
     """`closure` makes one person of everything that is connected."""
     backend: Backend = "duckdb"
-    """Where pairs are scored."""
+    """Where pairs are scored: in this process, or on Spark (extra `spark`)."""
     threshold: float | None = None
     """Least match probability of a link; by default the model's own."""
     train: bool = True

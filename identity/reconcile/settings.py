@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from identity.linking.settings import CHOICES, LinkSettings
 from identity.settings import SCHEMA as STEP
-from identity.settings import PersonalData
+from identity.settings import Common, PersonalData
 from identity.settings import read as read_step
 from pipe.errors import ConfigurationError
 from pipe.settings import problems, without_nulls
@@ -82,26 +80,16 @@ SCHEMA: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(Common, frozen=True, kw_only=True):
     """One run's settings, checked."""
 
-    tenant: str
-    store: Path
-    key_file: Path
-    key: bytes | None
-    durable: bool
     warehouse: dict[str, Any]
-    personal_data: PersonalData
     linking: LinkSettings
     large_person: int
     force: bool
     memory_limit: str
     in_batches: bool
     batch_directory: str | None
-
-    def __repr__(self) -> str:
-        """Without the key, which must reach no log."""
-        return f"Settings(tenant={self.tenant!r}, store={str(self.store)!r})"
 
 
 def read(config: Mapping[str, Any]) -> Settings:

@@ -152,6 +152,12 @@ class TapIdentity(StrictSettings, Tap):
             "%s: %d units, %d people, %d links (%s)",
             report.method, report.records, report.people, report.links, report.reason,
         )  # fmt: skip
+        if report.prior is not None:
+            logger.info("model %s: %.0f expected matches", report.model_version, report.expected_matches)
+        for session in report.sessions:
+            logger.info("trained %s: %s %s", session.name, session.outcome, session.reason)
+        if report.untrained_levels:
+            logger.info("as shipped: %s", "; ".join(report.untrained_levels))
         for warning in report.warnings:
             logger.warning("%s", warning)
 

@@ -60,6 +60,7 @@ def of_tenant(ledger: Ledger, tenant: str) -> str:
         card("People by number of records", "", _sizes(ledger)),
         card("Links by probability", "How many links hold at each threshold.", _curve(newest)),
         card("Merges and splits over time", "Of reconciles, by day (UTC).", _changes(ledger), wide=True),
+        card("The model", "What it learned from the records, and what it kept as shipped.", _model(newest), wide=True),
         card("Shared identifiers", "They link nobody. Hashes, as in identity_fragments.", _blocked(ledger), wide=True),
     ]
     head = tag("header", tag("h1", title), tag("p", f"Last reconcile {when}, {version}", class_="note"))
@@ -99,6 +100,19 @@ def _sizes(ledger: Ledger) -> Markup:
 def _curve(report: dict[str, Any]) -> Markup:
     rows = [(f"{step:.2f}", count) for step, count in report.get("threshold_curve", [])]
     return pictures.bars("Links by least probability", rows)
+
+
+def _model(report: dict[str, Any]) -> Markup:
+    expected, prior = report.get("expected_matches"), report.get("prior")
+    rows = [
+        ["Method", f"{report.get('method', '-')}: {report.get('reason', '')}"],
+        ["Expected matches", "-" if expected is None else f"{expected:,.0f}"],
+        ["Prior", "-" if prior is None else f"{prior:.2g}"],
+        *([f"Trained {one['name']}", f"{one['outcome']} {one['reason']}"] for one in report.get("sessions", [])),
+        ["Untrained levels", "; ".join(report.get("untrained_levels", [])) or "-"],
+        *(["Warning", text] for text in report.get("warnings", [])),
+    ]
+    return table("The model in the last reconcile", ["What", "Outcome"], rows, text_columns=2)
 
 
 def _changes(ledger: Ledger) -> Markup:

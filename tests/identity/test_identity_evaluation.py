@@ -130,3 +130,21 @@ def read_back(table: pa.Table, folder: Path) -> Path:
     path = folder / "own.parquet"
     parquet.write_table(table.drop_columns(["loyalty_id"]).append_column("loyalty_no", numbers), path)
     return path
+
+
+@pytest.mark.parametrize(
+    ("columns", "fields"),
+    [
+        (
+            ["KundenNr", "Anrede", "Vorname", "Nachname", "Geburtsdatum", "Hausnr", "PLZ", "Wohnort", "Telefon", "E-Mail"],
+            "customer_id gender first_name last_name birth_date street_number postcode city phone email",
+        ),
+        (["Prénom", "Nom", "Date_naissance", "Rue", "Code postal", "Ville", "Courriel"],
+         "first_name last_name birth_date street postcode city email"),
+        (["nombre", "apellidos", "fecha_nacimiento", "calle", "codigo_postal", "ciudad", "correo", "movil"],
+         "first_name last_name birth_date street postcode city email phone"),
+    ],
+    ids=["German", "French", "Spanish"],
+)  # fmt: skip
+def test_columns_in_other_languages_are_recognised(columns: list[str], fields: str) -> None:
+    assert guess(columns) == dict(zip(columns, fields.split(), strict=True))

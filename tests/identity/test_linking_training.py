@@ -79,3 +79,24 @@ def test_a_model_of_ones_own_is_used_and_a_broken_one_refused(given: pa.Table, t
     own.write_text('{"version": "own-1"}')
     with pytest.raises(ConfigurationError, match="person model"):
         link(given, settings=LinkSettings(model=own))
+
+
+def test_an_implausible_prior_is_told(given: pa.Table) -> None:
+    """Fifty records each of four people: more matches than a file of customers has."""
+    names = [("Ann", "Abel"), ("Bob", "Bosch"), ("Carla", "Cortez"), ("Dmitri", "Drummond")]
+    rows = [
+        {
+            "record_id": f"{first}{number}",
+            "first_name": first,
+            "last_name": last,
+            "birth_date": f"1970-01-0{1 + len(first)}",
+            "email": f"{first}@mail.example".lower(),
+            "street": f"{number} Elm Street",
+        }
+        for first, last in names
+        for number in range(50)
+    ]
+    (warning,) = link(pa.Table.from_pylist(rows)).report.warnings
+    assert "the prior is implausible" in warning
+    assert "matches are expected for each record" in warning
+    assert link(given.slice(0, 500)).report.warnings == []

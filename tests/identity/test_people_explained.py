@@ -102,6 +102,8 @@ def test_pages_load_nothing_and_hold_their_pictures(world: World, explainer: Exp
     for text in (page, tenant):
         assert not re.search(r"(src|href)=\"(?!data:)", text)
         assert "Content-Security-Policy" in text
+    assert "Expected matches" in tenant
+    assert "first_name: equal" in tenant, "a level that kept the shipped figures"
     ((digest,),) = explainer._ledger.rows("SELECT hash FROM blocked")
     assert digest in tenant
 

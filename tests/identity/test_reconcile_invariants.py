@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from identity_pipe import messages, records, run_bytes, schema, state
+from identity_pipe import conversion, conversions, messages, records, run_bytes, schema, state
 from identity_world import World, world_input
 
 import identity.keys
@@ -149,6 +149,19 @@ def aliases_lead_to_the_living(world: World) -> None:
     assert other in world.people()
 
 
+def pipe_merges_lead_to_the_living(world: World) -> None:
+    """Between two reconciles the pipe merges the one with more records away; its id does not come back."""
+    world.reconcile()
+    few, many = INPUT.profiles[0], next(row for row in INPUT.profiles if row["source_record_id"].startswith("P2-"))
+    bridge = conversion("bridge", ("email", few["email"]), ("phone", many["phone"]), connector="till")
+    world.load(conversions(bridge))
+    merged = {uid for (uid,) in world.ledger("SELECT uid FROM person JOIN merge ON retired = id")}
+    assert world.people()[many["profile_id"]] in merged
+    world.reconcile()
+    assert world.people()[many["profile_id"]]
+    assert not set(world.people().values()) & merged, "a record belongs to a retired id"
+
+
 def history_can_be_read(world: World) -> None:
     """Whose a record was at any moment follows from the map alone."""
     world.reconcile()
@@ -281,6 +294,10 @@ def same_id_again(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def do_not_canonicalise(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ledger, "living", lambda self: np.arange(self.store.persons() + 1))
+
+
 def leave_records_with_the_retired(patch: pytest.MonkeyPatch) -> None:
     real, calls = changes.map_records, count()
     patch.setattr(changes, "map_records", lambda context: False if next(calls) else real(context))
@@ -327,6 +344,7 @@ INVARIANTS: dict[str, tuple[Callable[[World], None], Callable[[pytest.MonkeyPatc
     "3 order, sources and block size are nothing": (order_is_nothing, forget_what_landed_last),
     "4 an id is used once and resolves for ever": (ids_are_used_once, same_id_again),
     "5 aliases lead to the living, in no circle": (aliases_lead_to_the_living, leave_records_with_the_retired),
+    "5 merges of the pipe lead to the living": (pipe_merges_lead_to_the_living, do_not_canonicalise),
     "6 every record's history can be read": (history_can_be_read, never_close),
     "7 lost output is told again, nothing contradicts": (lost_output_is_told_again, think_it_was_told),
     "8 one run at a time": (one_at_a_time, do_not_lock),
