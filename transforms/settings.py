@@ -64,5 +64,12 @@ SETTINGS = th.PropertiesList(
         title="Reject allowance",
         description="Rejects a stream may have whatever the ratio",
     ),
+    th.Property(
+        "only_rejected",
+        th.StringType,
+        title="Only what was rejected",
+        description="Path of a JSON file, source stream -> `record_hash` of rows in rejects: only those records are "
+        "mapped, nothing else is sent on. Set by `growthnav replay`",
+    ),
     *BATCH_SETTINGS,
 ).to_dict()
