@@ -9,7 +9,9 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -29,7 +31,7 @@ ARRIVALS = 10_000
 def main() -> None:
     """Run one of the measurements."""
     records, what = int(sys.argv[1]), (sys.argv[2:] or ["link"])[0]
-    given = customers(records)
+    given = made(records)
     truth, given = given.column("person").to_numpy(), given.drop_columns(["person"])
     if what == "arrivals":
         from identity.linking.incremental import Base
@@ -46,6 +48,28 @@ def main() -> None:
         print("seconds", linked.report.seconds)
         print(f"F1 {quality.f1:.4f}  precision {quality.precision:.4f}  B-cubed F1 {quality.bcubed_f1:.4f}")
         print(f"largest cluster {linked.report.largest_cluster}, pairs {linked.report.pairs_scored:,}")
+
+
+def made(records: int) -> pa.Table:
+    """The customers, made by another process: our peak of memory shall be that of linking."""
+    import pyarrow as pa
+
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "customers.arrow"
+        maker = get_context("spawn").Process(target=make, args=(records, path))
+        maker.start()
+        maker.join()
+        with pa.OSFile(str(path)) as file:
+            return pa.ipc.open_file(file).read_all()
+
+
+def make(records: int, path: Path) -> None:
+    """Write the customers to an Arrow file."""
+    import pyarrow as pa
+
+    table = customers(records)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
 
 
 def components(given: pa.Table, count: int) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from discovery.compete import BESIDE
 from discovery.match import Candidate
-from discovery.rules import NONE
+from discovery.rules import NONE, groups
 from discovery.words import UNKNOWN
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def _mean(choice: Choice) -> float:
 def amount_before_total(choices: Sequence[Choice], role: Role) -> None:
     """An amount that lost to a total, where tax or tip stand beside it, is the subtotal."""
     targets = {choice.best.target for choice in choices}
-    if "subtotal" in targets or "value" not in targets or not targets & {"tax", "tip"} or role.name not in _PRICED:
+    taxed = any(choice.best.target == "value" and "included" in choice.seen.name.concepts for choice in choices)
+    beside = taxed or bool(targets & {"tax", "tip"})
+    if "subtotal" in targets or "value" not in targets or not beside or role.name not in _PRICED:
         return
     for choice in choices:
         lost = next((item for item in choice.struck if item.target == "value" and item.odds > 0), None)
@@ -134,13 +137,16 @@ def one_transaction(choices: Sequence[Choice], role: Role) -> None:
     wanting = [choice for choice in choices if choice.best.target == "transaction_id"]
     if len(wanting) < 2:
         return
-    ranked = sorted(wanting, key=lambda choice: (-_nearness(choice, role), choice.seen.profile.position))
+    said_often = Counter(concept for choice in choices for concept in set(choice.seen.name.concepts) & _nouns())
+    ranked = sorted(wanting, key=lambda choice: (-_nearness(choice, role, said_often), choice.seen.profile.position))
     first, *others = ranked
+    own = set(first.seen.name.concepts) & _nouns()
     for choice in others:
         said = set(choice.seen.name.concepts)
         if (
             choice.seen.name.blank
             or said <= {"order", "id"}
+            or (own and said & _nouns() == own and said & _KEYS and not said & {"reference", "unique"})
             or (role.name == "payment" and said <= {"order", "id", "payment", "charge"})
             or (said == {"order", "number"} and set(first.seen.name.concepts) == {"id"})
         ):
@@ -152,15 +158,21 @@ def one_transaction(choices: Sequence[Choice], role: Role) -> None:
         )
 
 
-def _nearness(choice: Choice, role: Role) -> float:
-    """How near an id is to being the row's own transaction."""
+def _nouns() -> frozenset[str]:
+    """Words for transactions."""
+    return groups()["txn"]
+
+
+def _nearness(choice: Choice, role: Role, said_often: Counter[str]) -> float:
+    """How near an id is to being the row's own transaction: the one the other columns speak of, too."""
     said = set(choice.seen.name.concepts)
     near = choice.best.odds / 10 - (choice.seen.profile.null_fraction or 0) - 0.02 * choice.seen.profile.position
-    if said <= {"id", "uuid"} and role.name != "line":
+    if said <= {"id", "uuid", "number"} and role.name != "line":
         near += 3
+    near += min(1.5, 0.5 * max((said_often[noun] - 1 for noun in said & _nouns()), default=0))
     if said & {"order", "transaction"} or (role.name == "payment" and said & {"payment", "charge"}):
         near += 1
-    if said & {"id", "uuid"}:
+    if said & {"id", "uuid", "number"}:
         near += 0.6
     return near - 2 * bool(said & {"quote", "reference", "reward", "document", "settlement"} and "order" not in said)
 

@@ -52,7 +52,7 @@ class Evidence:
                 return kind
         if self.profile.type == "boolean" or self.share("boolean") == 1:
             return "boolean"
-        if self.dates and not self.dates.weak:
+        if (self.dates and not self.dates.weak) or self.share("moment") >= MOST:
             return "date"
         if all(map(is_clock, self.values)):
             return "clock"

@@ -59,6 +59,8 @@ def _quantity(seen: Evidence) -> Fit:
 def _time(seen: Evidence) -> Fit:
     if seen.dates:
         return (_FOR, f"its values are times ({seen.dates.format})")
+    if seen.kind == "date":
+        return (_FOR / 2, "its values are times, written in a way of their own")
     if seen.kind == "clock":
         return (0.3, "its values are times of day")
     if seen.kind == "whole" and not seen.long_numbers:
@@ -112,7 +114,9 @@ def _id(seen: Evidence) -> Fit:
         return (_AGAINST, "its values have decimals")
     if seen.share("words") >= MOST and seen.kind == "text":
         return (-1.5, "its values are words")
-    if seen.share("status") >= MOST or seen.share("currency") == 1:
+    if seen.share("currency") == 1 or any(
+        seen.share(name) >= MOST for name in ("status", "international_phone", "email")
+    ):
         return (_AGAINST, "its values are no ids")
     return (0.5, "its values can be ids")
 

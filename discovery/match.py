@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _FOREIGN = 1.0
 """Log-odds that what the values suggest loses where the name has words, if unknown ones."""
 
+_STRANGE = 3.0
+"""Log-odds that a field of transactions loses in a table that surely is none of them."""
+
+_OF_TRANSACTIONS = {"value", "subtotal", "tax", "tip", "discount", "refund_amount", "quantity", "timestamp"}
+_NO_TRANSACTIONS = {"customer", "product", "location", "payment_method"}
+"""Their amounts and times are sums and dates of a person or a thing."""
+
 _FLOOR = 0.3
 """What `nothing` scores when neither name nor values speak for it."""
 
@@ -84,6 +91,9 @@ def _choice(seen: Evidence, role: Role, guesses: dict[str, tuple[float, str]]) -
         if target not in found or odds > found[target].odds:
             by = found[target].by_name if target in found else 0.0
             found[target] = Candidate(target, odds, by, 0.0, (why,))
+    if role.name in _NO_TRANSACTIONS:
+        for target in _OF_TRANSACTIONS & found.keys():
+            found[target].odds -= _STRANGE * role.confidence
     if NONE not in found:
         rest = _FLOOR if named or guesses else 0.9
         found[NONE] = Candidate(NONE, logit(rest), 0.0, 0.0, ("no canonical field suits it",))

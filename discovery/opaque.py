@@ -47,6 +47,7 @@ _PEOPLE = {"customer", "product", "location"}
 def fill(columns: Sequence[Evidence], blank: Sequence[int], found: list[Guesses], role: str) -> None:
     """Add to `found` what each of the nameless columns is, among its neighbours."""
     _earliest(columns, blank, found)
+    _postal(columns, blank, found)
     _prefixes(columns, blank, found)
     _ids(columns, blank, found, role)
     _amounts(columns, blank, found)
@@ -62,6 +63,15 @@ def _earliest(columns: Sequence[Evidence], blank: Sequence[int], found: list[Gue
     first = min(times, key=lambda index: (-(columns[index].profile.distinct_seen or 0), min(columns[index].values)))
     score, why = found[first]["timestamp"]
     found[first] = {"timestamp": (min(0.9, score + 0.1), f"{why}, those that differ most and come first")}
+
+
+def _postal(columns: Sequence[Evidence], blank: Sequence[int], found: list[Guesses]) -> None:
+    """Codes of places are told from numbers by letters, hyphens or a leading zero."""
+    for index in blank:
+        seen = columns[index]
+        marked = any(not value.isdigit() or value.startswith("0") for value in seen.values)
+        if not found[index] and seen.share("postal") >= MOST and marked and (seen.profile.distinct_seen or 0) > 1:
+            found[index] = {"postal_code": (0.6, "its values are postal codes")}
 
 
 def _prefixes(columns: Sequence[Evidence], blank: Sequence[int], found: list[Guesses]) -> None:
@@ -154,7 +164,7 @@ def _is_money(seen: Evidence) -> bool:
 def _amounts(columns: Sequence[Evidence], blank: Sequence[int], found: list[Guesses]) -> None:
     """Among amounts the largest is the value; a small part of it is tax; less than nothing, or nothing, a discount."""
     numeric = [index for index in blank if not found[index] and columns[index].numeric and columns[index].numbers]
-    money = [index for index in numeric if _is_money(columns[index])]
+    money = [index for index in numeric if _is_money(columns[index]) and max(map(abs, columns[index].numbers)) > 1]
     whole = [index for index in numeric if index not in money]
     means = {index: sum(map(abs, columns[index].numbers)) / len(columns[index].numbers) for index in numeric}
     counts = [

@@ -41,6 +41,14 @@ _POSTAL = re.compile(
 _PERSON = re.compile(
     r"[A-ZÀ-Þ][a-zß-ÿ'\u2019-]+(?: [A-ZÀ-Þ]\.?)?(?: (?:van|de|da|von|di|la|del))? [A-ZÀ-Þ][A-Za-zÀ-ÿ'\u2019-]+"
 )
+_MOMENT = re.compile(
+    r"(?=.*\d{1,2})(?=.*(?:\b(?:19|20)\d\d\b|\d[./-]\d{2}\b))"
+    r"(?:[A-Za-zÀ-ÿ]{2,9}\.?,? )?(?:\d{1,2}[-. /](?:de )?[A-Za-zÀ-ÿ]{3,9}\.?[-, /]+(?:de )?\d{2,4}"
+    r"|[A-Za-z]{3,9}\.? \d{1,2}(?:st|nd|rd|th)?,? (?:\d\d:\d\d:\d\d )?\d{4}|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}"
+    r"|\d{4}年\d{1,2}月\d{1,2}日)"
+    r"(?:[ ,T]+(?:at )?\d{1,2}[:h]\d\d(?::\d\d)?(?:\.\d+)?(?: ?[AaPp]\.?[Mm]\.?)?"
+    r"(?: ?\(?[A-Z]{2,5}\)?(?:[+-]\d\d:?\d\d)?)?)?"
+)
 _GCLID = re.compile(r"(?:Cj0K|CjwK|EAIaIQ|CKj|CJ|COX|CI)[A-Za-z0-9_-]{20,}(?:wcB|BwE|cB|E)?")
 _CLICK = {
     "fbclid": re.compile(r"(?:IwAR|IwZX|fb\.\d\.|PAZX)[A-Za-z0-9_.-]{15,}"),
@@ -148,6 +156,7 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
     "fbclid": _full(_CLICK["fbclid"]),
     "ttclid": _full(_CLICK["ttclid"]),
     "cookie": _full(_COOKIE),
+    "moment": _full(_MOMENT),
     "zero": lambda text: re.fullmatch(r"[-+$€£ ]*0+([.,]0+)?", text) is not None,
     "negative": lambda text: text.startswith(("-", "(")) and any(letter.isdigit() for letter in text),
     "words": lambda text: " " in text.strip() and any(letter.isalpha() for letter in text),

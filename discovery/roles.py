@@ -101,6 +101,8 @@ def _by_values(columns: Sequence[Evidence]) -> str:
     paid = "decimal" in kinds or any(column.share("currency") == 1 for column in columns)
     if people and not paid:
         return "customer"
+    if _catalogue(columns):
+        return "product"
     small = any(
         column.kind == "whole"
         and column.numbers
@@ -110,6 +112,13 @@ def _by_values(columns: Sequence[Evidence]) -> str:
         for column in columns
     )
     return "line" if small and "decimal" in kinds else ORDER
+
+
+def _catalogue(columns: Sequence[Evidence]) -> bool:
+    """No times, and each row has an id and a text of its own: things, not what happened to them."""
+    kinds = {column.kind for column in columns}
+    own = {column.kind for column in columns if column.distinct_share == 1 and (column.profile.distinct_seen or 0) > 5}
+    return not kinds & {"date", "clock"} and "text" in own and bool(own & {"token", "uuid", "hash"})
 
 
 def _plain(text: str) -> str:

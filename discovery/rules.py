@@ -21,6 +21,20 @@ _UNKNOWN = 0.8
 _GUESSED = 0.97
 """What a name loses for each concept that a rule does not explain, each word nobody knows, and for guessed words."""
 
+_SUBJECT = 0.95
+"""What it loses for a concept that only repeats what the table is about: the check in `check open time`."""
+
+_SUBJECTS = {
+    "order": "txn",
+    "payment": "txn",
+    "refund": "txn",
+    "line": "thing",
+    "product": "thing",
+    "customer": "customer",
+    "location": "place",
+}
+"""Role -> the group of concepts that its own rows are."""
+
 _SEVERAL = 0.004
 """Of two rules that hold, the one that names more of the concepts is meant."""
 
@@ -117,6 +131,7 @@ def by_name(concepts: tuple[str, ...], role: str, *, exact: bool) -> dict[str, f
     """Canonical field (or `none`) -> how sure a reader of the name alone would be, 0 to 1."""
     found: dict[str, float] = {}
     said = frozenset(concepts)
+    subjects = groups().get(_SUBJECTS.get(role, ""), frozenset())
     if not said - {UNKNOWN}:
         return found
     for rule in rules():
@@ -126,7 +141,8 @@ def by_name(concepts: tuple[str, ...], role: str, *, exact: bool) -> dict[str, f
         if rule.only and left:
             continue
         score = rule.score * (1 if exact else _GUESSED)
-        score *= _UNKNOWN ** (UNKNOWN in left) * _UNEXPLAINED ** len(left - {UNKNOWN})
+        score *= _SUBJECT ** len(left & subjects) * _UNKNOWN ** (UNKNOWN in left)
+        score *= _UNEXPLAINED ** len(left - subjects - {UNKNOWN})
         score += _SEVERAL * len(rule.terms.required)
         found[rule.target] = max(found.get(rule.target, 0), min(score, 0.985))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from discovery import relations
+from discovery import cards, relations
 from discovery.summary import Counts, column_profile
 from discovery.table import TableProfile
 from pipe.columnar import quoted
@@ -16,7 +16,6 @@ SAMPLE_ROWS = 2_000
 """Rows whose values are looked at one by one: the first half as they come, the others from anywhere."""
 
 _SEED = 42
-_CARD_LENGTHS = "BETWEEN 13 AND 23"
 _CARD = "'[2-6][0-9]{3}[ -]?[0-9]{4,6}[ -]?[0-9]{4,5}([ -]?[0-9]{1,4})?'"
 _TYPES = {
     "BOOLEAN": "boolean",
@@ -71,21 +70,22 @@ def _counts(
             f"approx_count_distinct({column if plain else f'to_json({column})'})",
             f"min({column})::VARCHAR" if plain and not text else "NULL",
             f"max({column})::VARCHAR" if plain and not text else "NULL",
-            _cards(column, kind),
+            _long_numbers(column, kind),
         ]
     found: Any = connection.execute(f"SELECT {', '.join(wanted)} FROM {relation}").fetchone()  # noqa: S608
     rows = int(found[0])
     return rows, [
-        Counts(rows, found[at], min(found[at + 1], found[at]), found[at + 2], found[at + 3], found[at + 4] or 0)
+        Counts(rows, found[at], min(found[at + 1], found[at]), found[at + 2], found[at + 3], tuple(found[at + 4] or ()))
         for at in range(1, len(wanted), 5)
     ]
 
 
-def _cards(column: str, kind: str) -> str:
-    """How many values look like payment card numbers (without the check digit)."""
+def _long_numbers(column: str, kind: str) -> str:
+    """A few values that look like payment card numbers (without the check digit)."""
     if kind == "VARCHAR":
-        return f"count(CASE WHEN strlen({column}) {_CARD_LENGTHS} AND regexp_full_match({column}, {_CARD}) THEN 1 END)"
-    return "0"
+        like = f"strlen({column}) BETWEEN {cards.SHORTEST} AND {cards.LONGEST} AND regexp_full_match({column}, {_CARD})"
+        return f"min({column}, {cards.KEPT}) FILTER (WHERE {like})"
+    return "NULL"
 
 
 def _sample(

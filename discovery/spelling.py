@@ -33,6 +33,9 @@ _SHORT = {"id", "no", "nr", "dt", "ip", "cd"}
 _GLUE = ("", "s", "n", "en", "es", "e")
 """Letters between the parts of a Germanic compound."""
 ABBREVIATION = 5
+SYLLABIC = "\u3040"
+"""From here on writing has no letters: kana, ideographs."""
+
 _MISSPELT = 7
 _PREFIX = 4
 
@@ -40,8 +43,10 @@ _PREFIX = 4
 def compound(word: str, order: tuple[str, ...], least: int) -> tuple[str, ...]:
     """The fewest known words of `least` letters that make up this one; nothing when there are none."""
     best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
-    for end in range(2, len(word) + 1):
-        for start in range(end - 1):
+    whole = word[0] >= SYLLABIC  # one sign can be a word
+    least = 1 if whole else least
+    for end in range(1 if whole else 2, len(word) + 1):
+        for start in range(end if whole else end - 1):
             before = best[start]
             if before is None:
                 continue
@@ -97,6 +102,26 @@ def abbreviations() -> dict[str, str]:
     return found
 
 
+@cache
+def joined_abbreviations() -> dict[str, str]:
+    """The same of words of several parts, each shortened: `ordrtyp` is the order type of `ORDR_TYP`."""
+    found: dict[str, str] = {}
+    for listed, concept in _several_words():
+        parts = [part[:1] + part[1:].translate(_VOWELS) if len(part) > 3 else part for part in listed.split("_")]
+        found.setdefault("".join(part[:ABBREVIATION] for part in parts), concept)
+    return found
+
+
+def _several_words() -> list[tuple[str, str]]:
+    """English words that are several written together, with their concepts."""
+    return [
+        (word, concept)
+        for concept, listed in read_yaml(VOCABULARY / "words_en.yml").items()
+        for word in (listed.split() if isinstance(listed, str) else listed)
+        if "_" in word
+    ]
+
+
 def beginning(word: str) -> str | None:
     """The concept of the English words that begin like this one, if they agree."""
     if len(word) < _PREFIX:
@@ -112,12 +137,7 @@ def beginning(word: str) -> str | None:
 @cache
 def _single_words() -> dict[str, str]:
     """English words that are not several written together."""
-    joined = {
-        plain(word)
-        for listed in read_yaml(VOCABULARY / "words_en.yml").values()
-        for word in (listed.split() if isinstance(listed, str) else listed)
-        if "_" in word
-    }
+    joined = {plain(word) for word, _ in _several_words()}
     return {word: concept for word, concept in languages()["en"].items() if word not in joined}
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 import zlib
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from discovery import relations
+from discovery import cards, relations
 from discovery.summary import Counts, column_profile
 from discovery.table import TableProfile
 from pipe import batches
@@ -63,6 +64,7 @@ class StreamProfiler:
         self.rows = 0
         self._filled: dict[str, int] = {}
         self._distinct: dict[str, _Distinct] = {}
+        self._long_numbers: dict[str, list[str]] = defaultdict(list)
         self._sample: list[dict[str, str]] = []
         self._dice = random.Random(_SEED)  # noqa: S311  the same sample for the same stream
 
@@ -78,11 +80,18 @@ class StreamProfiler:
                 self._filled[key] += 1
                 self._distinct[key].add(text)
                 row[key] = text
+                if cards.SHORTEST <= len(text) <= cards.LONGEST and cards.like_one(text):
+                    self._keep(key, text)
         self.rows += 1
         if len(self._sample) < SAMPLE_ROWS:
             self._sample.append(row)
         elif (place := self._dice.randrange(self.rows)) < SAMPLE_ROWS:
             self._sample[place] = row
+
+    def _keep(self, key: str, text: str) -> None:
+        kept = self._long_numbers[key]
+        if len(kept) < cards.KEPT:
+            kept.append(text)
 
     def profile(self) -> TableProfile:
         """What has been seen so far."""
@@ -91,7 +100,7 @@ class StreamProfiler:
                 name,
                 position,
                 [row.get(name) for row in self._sample],
-                Counts(self.rows, filled, self._distinct[name].count()),
+                Counts(self.rows, filled, self._distinct[name].count(), long_numbers=tuple(self._long_numbers[name])),
             )
             for position, (name, filled) in enumerate(self._filled.items())
         )

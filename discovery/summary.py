@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from discovery import patterns
+from discovery import cards, patterns
 from discovery.dates import DateFormat, date_format, is_clock
 from discovery.numbers import as_number
 from discovery.table import SAMPLE_LENGTH, SAMPLES, ColumnProfile
@@ -25,6 +25,7 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
 }
 """Patterns to look for in a column whose type the source declares."""
 
+_MAY_HAVE_CARDS = {"string", "integer", "json"}
 _TRUTH = {"true", "false"}
 
 
@@ -38,8 +39,8 @@ class Counts:
     distinct: int
     minimum: str | None = None
     maximum: str | None = None
-    cards: int = 0
-    """Values that look like payment card numbers by length and digits."""
+    long_numbers: tuple[str, ...] = ()
+    """A few values, of all rows, that have the length of payment card numbers."""
 
 
 def column_profile(
@@ -64,8 +65,8 @@ def column_profile(
     found = patterns.shares(examined, _PATTERNS.get(declared, patterns.PATTERNS))
     if filled and len(tally) == len(filled) and counts.distinct >= 0.98 * counts.filled:
         found["unique"] = 1.0
-    if counts.cards and not found.get("card"):
-        found["card_rare"] = counts.cards / max(1, counts.filled)
+    if declared in _MAY_HAVE_CARDS and (rare := cards.share({*tally, *counts.long_numbers})):
+        found["card_rare"] = rare
     dates = date_format(examined) if declared not in {"boolean", "json"} else None
     kind = _type(examined, declared, found, dates) if examined else "unknown"
     return ColumnProfile(

@@ -26,8 +26,29 @@ _WORDS = re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[^\W\d_A-ZÀ-Þ]+|\d+
 _SHARE = re.compile(r"\d+\s?%")
 """`Tax 5%` is an amount of tax."""
 
+_BRACKETS = re.compile(r"[(\[][^)\]]*[)\]]")
+_QUALIFIES = {
+    "included",
+    "before",
+    "tax",
+    "net",
+    "gross",
+    "percent",
+    "id",
+    "number",
+    "name",
+    "currency",
+    "unit",
+    "minor",
+    NOISE,
+}
+"""Concepts that say something of a column even in brackets: `Price (incl. VAT)`, `Store (ID)`."""
+
 _MARKS = {"#": "number", "%": "percent", "?": "flag", "$": NOISE, "€": NOISE, "£": NOISE}
 _NUMBER = 5
+_SHORTEST = 3
+"""Words of up to so many letters mean too many things to be taken from a language that the table does not speak."""
+
 _JOIN = 4
 """Neighbouring words that are looked up together, at most."""
 
@@ -72,10 +93,28 @@ class Name:
 
 def read(names: Sequence[str]) -> tuple[Name, ...]:
     """The names of one table's columns, read in the table's language."""
-    parts = [cut(name) for name in names]
-    order = _order(word for words in parts for word in words)
+    glued = _glued(names)
+    parts = [_main(name.removeprefix(glued)) for name in names]
+    order, spoken = _order(word for words in parts for word in words)
     repeated = _namespace(parts)
-    return tuple(_name(text, words, order, repeated) for text, words in zip(names, parts, strict=True))
+    return tuple(_name(text, words, order, spoken, repeated) for text, words in zip(names, parts, strict=True))
+
+
+def _glued(names: Sequence[str]) -> str:
+    """Two capitals before most names of a table of codes, without a separator: `SDDOCO`, `SDAN8`."""
+    codes = [name for name in names if name.isalnum() and name.isupper() and 4 <= len(name) <= 8]
+    first, count = Counter(name[:2] for name in codes).most_common(1)[0] if codes else ("", 0)
+    return first if count >= _JOIN and count * 4 >= len(names) * 3 else ""
+
+
+def _main(name: str) -> tuple[str, ...]:
+    """The words of a name; of what stands in brackets only those that change what an amount or a number is."""
+    outside = cut(_BRACKETS.sub(" ", name))
+    if not any(len(word) > 1 for word in outside) or outside == cut(name):
+        return cut(name)
+    inside = tuple(word for group in _BRACKETS.findall(name) for word in cut(group))
+    telling = all(any(table.get(word) in _QUALIFIES for table in languages().values()) for word in inside)
+    return (*outside, *inside) if telling else outside
 
 
 @lru_cache(4096)
@@ -85,17 +124,20 @@ def cut(name: str) -> tuple[str, ...]:
     return ("no", *words[1:]) if words[:2] == ("#", "of") else words
 
 
-def _order(words: Iterable[str]) -> tuple[str, ...]:
-    """Languages in the order in which this table's words are looked up."""
+def _order(words: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """Languages in the order in which this table's words are looked up, and how many of them it surely speaks."""
     tables = languages()
     votes: Counter[str] = Counter()
+    said: set[str] = set()
     for word in words:
         known = [language for language, table in tables.items() if word in table]
         if known and "en" not in known:
             votes.update({language: 1 / len(known) for language in known})
+            said.update(known if len(word) > _SHORTEST or word >= spelling.SYLLABIC else ())
         elif known == ["en"]:
             votes["en"] += 1
-    return tuple(sorted(tables, key=lambda language: (-votes[language], language != "en")))
+    order = sorted(tables, key=lambda language: (language not in said | {"en"}, -votes[language], language != "en"))
+    return tuple(order), len(said | {"en"})
 
 
 def _namespace(cut: list[tuple[str, ...]]) -> str | None:
@@ -111,7 +153,7 @@ def _namespace(cut: list[tuple[str, ...]]) -> str | None:
     return first if count * 3 >= len(cut) and not known else None
 
 
-def _name(text: str, words: tuple[str, ...], order: tuple[str, ...], namespace: str | None) -> Name:
+def _name(text: str, words: tuple[str, ...], order: tuple[str, ...], spoken: int, namespace: str | None) -> Name:
     digits = int(words[-1]) if words and words[-1].isdigit() and len(words[-1]) < _NUMBER else None
     if namespace and words[0] == namespace:
         words = words[1:]
@@ -121,7 +163,7 @@ def _name(text: str, words: tuple[str, ...], order: tuple[str, ...], namespace: 
     place = 0
     while place < len(words):
         for width in range(min(_JOIN, len(words) - place), 0, -1):
-            found, sure = _lookup("".join(words[place : place + width]), order, single=width == 1)
+            found, sure = _lookup("".join(words[place : place + width]), order, spoken, single=width == 1)
             if found:
                 concepts += found
                 exact &= sure
@@ -143,17 +185,18 @@ def _counted(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(16384)
-def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[str, ...], bool]:  # noqa: PLR0911  one case a line
+def _lookup(word: str, order: tuple[str, ...], spoken: int, *, single: bool) -> tuple[tuple[str, ...], bool]:  # noqa: PLR0911  one case a line
     """Concepts of a word, and whether it was found as it stands; nothing for unknown words joined."""
     if word in _MARKS:
         return (_MARKS[word],), True
-    for language in order:
+    for language in order if len(word) > _SHORTEST else order[:spoken]:
         if word in languages()[language]:
             return (languages()[language][word],), True
     if word in codes():
         return codes()[word], True
     if not single:
-        return (), False
+        concept = spelling.joined_abbreviations().get(word)
+        return ((concept,), False) if concept else ((), False)
     if word.isdigit():
         return (NOISE,), True
     for languages_tried, least in ((order[:2], 3), *(((language,), 4) for language in order[2:])):
@@ -161,7 +204,7 @@ def _lookup(word: str, order: tuple[str, ...], *, single: bool) -> tuple[tuple[s
             return parts, True
     stem = re.sub(r"\d+$", "", word)
     if stem != word and len(stem) > 1:
-        found, sure = _lookup(stem, order, single=True)
+        found, sure = _lookup(stem, order, spoken, single=True)
         return found, sure
     if parts := spelling.guessed(word):
         return parts, False

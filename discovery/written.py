@@ -24,6 +24,7 @@ _SMALLEST_TYPICAL = 100
 """Median below which whole amounts are rather units than cents."""
 
 _CARDS = 0.5
+_AMONG_OTHERS = "raw payment card numbers are among its values: they must not leave the source; have them taken out"
 _CLOCKS = {True: ("%I:%M %p", "%I:%M:%S %p"), False: ("%H:%M", "%H:%M:%S")}
 _ZONES = {
     "eastern time (us & canada)": "America/New_York",
@@ -85,6 +86,10 @@ def _script(seen: Evidence, zone: str | None, minor: bool) -> Script:
     if seen.dates:
         doubt = f"its times read as {seen.dates.format} and as {seen.dates.ambiguous}" if seen.dates.ambiguous else None
         return Script(time_format=seen.dates.format, zone=None if seen.dates.has_zone else zone, date_doubt=doubt)
+    if seen.kind == "date":
+        return Script(
+            date_doubt="its times are written in a way that has no format here: make them plain at the source"
+        )
     if not seen.numeric:
         return Script()
     comma = (seen.share("comma") > 0 and seen.share("decimal") == 0) or _comma_money(seen)
@@ -149,6 +154,8 @@ def _minor(columns: Sequence[Evidence]) -> bool:
 
 def alarm(seen: Evidence) -> str | None:
     """The sentence for a column that holds raw card numbers, else None."""
-    if seen.share("card") < _CARDS or "datetime" in seen.name.concepts or (seen.dates and seen.share("card") < 1):
+    if "datetime" in seen.name.concepts or (seen.dates and seen.share("card") < 1):
         return None
+    if seen.share("card") < _CARDS:
+        return _AMONG_OTHERS if seen.share("card_rare") else None
     return "its values are raw payment card numbers: they must not leave the source; ask for a fingerprint instead"

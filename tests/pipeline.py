@@ -162,29 +162,29 @@ class Pipeline:
         assert tables[1] == tables[0]
         return Thrice(tables[0], tables[2], "".join(logs))
 
-    def known(self, condition: str = "TRUE") -> tuple[int, int]:
-        """Conversions of people with a profile; and how many people the others are, none of whom has one."""
-        query = f"""
-            SELECT count(*) FILTER (WHERE known), count(DISTINCT global_customer_id) FILTER (WHERE NOT known)
-            FROM (SELECT global_customer_id, global_customer_id IN
-                  (SELECT global_customer_id FROM {self.schema}.customer_profiles) AS known
-                  FROM {self.schema}.conversions WHERE {condition})
-        """
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            ((purchases, people),) = connection.execute(query).fetchall()
-        return purchases, people
-
-    def left(self) -> str:
-        """All that runs have left behind, as text, but for the tap's own config."""
-        found = (path for path in self.home.rglob("*") if path.is_file() and path.name != f"{self.source}.json")
-        return "".join(path.read_bytes().decode("latin-1") for path in found)
-
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every table's rows, sorted; what names the run itself is left out."""
         if not self.database.exists():
             return {}
         with duckdb.connect(str(self.database), read_only=True) as connection:
             return {name: _rows(connection, f'"{self.schema}"."{name}"') for name in _names(connection, self.schema)}
+
+    def people(self) -> tuple[int, int]:
+        """Purchases of customers with a profile; and how many people the others are, none of whom has one."""
+        query = f"""
+            SELECT count(*) FILTER (WHERE known), count(DISTINCT global_customer_id) FILTER (WHERE NOT known)
+            FROM (SELECT global_customer_id, global_customer_id IN
+                  (SELECT global_customer_id FROM {self.schema}.customer_profiles) AS known
+                  FROM {self.schema}.conversions WHERE conversion_type = 'purchase')
+        """
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            row: Any = connection.execute(query).fetchone()
+        return row[0], row[1]
+
+    def leavings(self) -> str:
+        """All that the runs left in files, but for the settings of the tap."""
+        files = [path for path in self.home.rglob("*") if path.is_file() and path.name != f"{self.source}.json"]
+        return "".join(path.read_bytes().decode("latin-1") for path in files)
 
 
 _OF_THE_RUN = {"run_id", "position", "_sdc_table_version"}

@@ -2,8 +2,8 @@
 
 A stream rule may say what kind each source field it reads was of (`source_types`); discovery writes that down. When
 one of them has vanished or changed its kind, what the rule would make of the records is anybody's guess, so the whole
-stream stops, with the nearest field that could stand in. Without `source_types` nothing is known to be amiss: a
-shipped preset lists candidates, and most sources have but some of them.
+stream stops, with the nearest field that could stand in. A shipped preset lists candidates, and most sources have but
+some of them: what it found at the last run is known from `fields_file` (see `memory`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DriftError(SkippableError):
             rule="drift",
             stream=stream,
             remedy="Nothing more of it is loaded until its mapping fits: mend the mapping, or run growthnav discover "
-            "again and apply its review",
+            "again and apply its review; a change that is meant: remove the stream's fields from `fields_file`",
         )
 
 

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -20,11 +21,10 @@ from transforms import drift, explain, preview, replay, sources
 from transforms.columns_rules import NotColumnarError
 from transforms.compile_rows import RowMapper, Target, compile_row
 from transforms.map_blocks import BlockMapper
+from transforms.memory import FieldMemory
 from transforms.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import duckdb
     import msgspec
     import pyarrow as pa
@@ -67,6 +67,8 @@ class MapConversions(PipeMapper):
         self._keys: dict[str, list[str]] = {}
         self._kinds: dict[str, dict[str, str]] = {}
         self.stopped: dict[str, PipeError] = {}
+        fields_file = self.config.get("fields_file")
+        self.memory = FieldMemory(Path(fields_file) if fields_file else None)
 
     def on_schema(self, message: messages.SchemaMessage, line: bytes) -> list[bytes]:
         """Compile the rules that match the stream, and announce the canonical streams they feed."""
@@ -156,10 +158,13 @@ class MapConversions(PipeMapper):
                     source.preset.name,
                     ", ".join(patterns),
                 )
+        self.memory.save(self.stopped)
         drift.report(STAGE, self.stopped, self._matched)
 
     def _check_drift(self, stream: str, fields: dict[str, str]) -> None:
-        drift.check((rule for _, rule in self._rules_for(stream)), stream, fields)
+        rules = [rule for _, rule in self._rules_for(stream)]
+        drift.check(self.memory.expecting(rules, stream), stream, fields)
+        self.memory.take(rules, stream, fields)
 
     def _stop(self, stream: str, error: PipeError) -> None:
         """Load nothing more of a stream, and send no STATE on: a later run reads again what is left out here."""

@@ -71,5 +71,12 @@ SETTINGS = th.PropertiesList(
         description="Path of a JSON file, source stream -> `record_hash` of rows in rejects: only those records are "
         "mapped, nothing else is sent on. Set by `growthnav replay`",
     ),
+    th.Property(
+        "fields_file",
+        th.StringType,
+        title="Fields of the last run",
+        description="File that remembers which source fields the rules found: one that vanishes or changes its kind "
+        "stops its stream, with shipped presets too. Remove it when the change is meant",
+    ),
     *BATCH_SETTINGS,
 ).to_dict()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "growthnav_linking"
 
-MEGABYTES, MEGABYTES_PER_MILLION = 400, 400
+LEAST_MEGABYTES, MEGABYTES, MEGABYTES_PER_MILLION = 400, 200, 300
 """Memory of the engine's own connection: so much, and more for each million records; the rest goes to disk."""
 
 FEWEST_RECORDS: Final = 50
@@ -79,12 +79,12 @@ def run(
             edges = _certain_links(db, labels, ids)
         else:
             prior = score.PRIOR / max(len(ids), 2)
-            with _timed(report, "keys"):
-                score.add_keys(db, model)
+            with _timed(report, "meet"):
+                score.meet(db, model)
             with _timed(report, "train"):
                 model = fit(db, model, prior, report) if settings.train else model
             with _timed(report, "score"):
-                scorer = score.linker(db, model, prior)
+                scorer = score.linker(db, model, prior, score.compared(db, model))
                 scored = score.score(db, scorer, model, prior)
             report.prior = score.estimate_prior(scored, max(len(ids), 2))
             same = _pairs(db, SAME)
@@ -214,15 +214,16 @@ def _certain_links(db: duckdb.DuckDBPyConnection, labels: NDArray[np.int64], ids
 def _with_others(
     db: duckdb.DuckDBPyConnection, edges: pa.Table, labels: NDArray[np.int64], decided: Decisions, ids: pa.Array
 ) -> pa.Table:
-    """The links found, with those of equal records and those made by hand."""
+    """The links found, which are in order, with those of equal records and those made by hand."""
     same = _pairs(db, SAME)
     inside = labels[same.left] == labels[same.right]
     others = [
         _bare_links(ids, same.left[inside], same.right[inside], "same", pa.nulls(int(inside.sum()), pa.string())),
         _bare_links(ids, decided.links[:, 0], decided.links[:, 1], "manual", pa.nulls(len(decided.links), pa.string())),
     ]
-    texts = [field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field for field in edges.schema]
-    table = pa.concat_tables([edges.cast(pa.schema(texts)), *others], promote_options="default")
+    if not any(len(other) for other in others):
+        return edges
+    table = pa.concat_tables([edges, *others], promote_options="default")
     return table.sort_by([("left", "ascending"), ("right", "ascending"), ("kind", "ascending")])
 
 
@@ -240,8 +241,8 @@ def workspace(connection: duckdb.DuckDBPyConnection | None, records: int) -> Ite
     """A connection whose current schema is ours and empty."""
     if connection is None:
         with TemporaryDirectory() as directory:
-            memory = f"{MEGABYTES + MEGABYTES_PER_MILLION * records // 1_000_000}MB"
-            with closing(connect(Path(directory), memory)) as db:
+            memory = max(LEAST_MEGABYTES, MEGABYTES + MEGABYTES_PER_MILLION * records // 1_000_000)
+            with closing(connect(Path(directory), f"{memory}MB")) as db:
                 yield db
         return
     before = connection.execute("SELECT current_schema()").fetchall()[0][0]

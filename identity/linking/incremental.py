@@ -62,7 +62,7 @@ class Base:
         self._db.execute(f"ALTER TABLE {PERSON} RENAME TO {BASE}")
         self._size = len(records)
         self._linker = score.linker(self._db, self._model, prior, BASE)
-        for column in {level["tf"] for one in self._model.comparisons for level in one["levels"] if "tf" in level}:
+        for column in self._model.frequent:
             self._linker.table_management.compute_tf_table(column)
         self._api = self._linker._db_api
         self._frame = self._api.register(BASE)
@@ -80,7 +80,7 @@ class Base:
         db.execute(f"CREATE OR REPLACE TABLE {OPEN} AS SELECT *, {score.open_keys(self._model)} FROM {PERSON}")  # noqa: S608
         score.add_keys(db, self._model)
         threshold = self._settings.threshold or self._model.threshold
-        infer, limit, rules = self._linker.inference, odds(threshold), self._model.rules(broad=False)
+        infer, limit, rules = self._linker.inference, odds(threshold), self._model.rules()
         own, others = self._api.register(PERSON), self._api.register(OPEN)
         frames = [
             infer.predict_within(

@@ -23,7 +23,7 @@ from pipe.columnar import literal
 from pipe.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 REST: Final = "ELSE"
@@ -49,31 +49,43 @@ class Model:
     """Name of a veto -> levels that must all be met, and levels of which none may be."""
 
     def splink(self, prior: float) -> dict[str, Any]:
-        """The settings of the scoring library; `prior` is the probability that two random records match."""
+        """The settings of the scoring library; `prior` is the probability that two random records match.
+
+        Without blocking rules: it is told who meets.
+        """
         return {
             "link_type": "dedupe_only",
             "unique_id_column_name": "uid",
             "probability_two_random_records_match": prior,
             "retain_matching_columns": False,
             "retain_intermediate_calculation_columns": False,
-            "blocking_rules_to_generate_predictions": self.rules(),
+            "blocking_rules_to_generate_predictions": [],
             "comparisons": [_comparison(one) for one in self.comparisons],
         }
 
-    def rules(self, *, broad: bool = True) -> list[dict[str, str]]:
-        """The blocking rules as the scoring library wants them."""
+    def rules(self) -> list[dict[str, str]]:
+        """The blocking rules that are not broad, over columns of keys, as the scoring library wants them."""
         return [
             {"blocking_rule": f"l.{key(number)} = r.{key(number)}", "sql_dialect": "duckdb"}
             for number, name in enumerate(self.blocking)
-            if broad or name not in self.broad
+            if name not in self.broad
         ]
 
     @property
     def columns(self) -> list[str]:
         """The columns of `person` that vetoes look at."""
         used = {name for levels in self.vetoes.values() for part in levels for name in part}
-        texts = " ".join(self.label_sql(name) for name in sorted(used) if self._comparison(name))
-        return sorted({word[:-2] for word in _words(texts) if word.endswith("_l")})
+        return _sides(self.label_sql(name) for name in used if self._comparison(name))
+
+    @property
+    def compared(self) -> list[str]:
+        """The columns of `person` that comparisons look at."""
+        return _sides(self.label_sql(one["name"]) for one in self.comparisons)
+
+    @property
+    def frequent(self) -> list[str]:
+        """Those of them whose frequent values count less."""
+        return sorted({level["tf"] for one in self.comparisons for level in one["levels"] if "tf" in level})
 
     def label_sql(self, name: str) -> str:
         """SQL for the label of the level that a pair meets; `NULL` when the comparison is not in use."""
@@ -132,6 +144,11 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
         raise ConfigurationError(
             f"the person model cannot be read ({type(error).__name__})", field="model", remedy="See docs/linking.md"
         ) from None
+
+
+def _sides(texts: Iterable[str]) -> list[str]:
+    """The columns of which SQL about pairs names either side."""
+    return sorted({word[:-2] for word in _words(" ".join(texts)) if word.endswith("_l")})
 
 
 def _words(text: str) -> list[str]:

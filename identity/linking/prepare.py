@@ -38,6 +38,9 @@ _PLAIN: Final = (*NAMES, "gender", "occupation", "street", "street_number", "cit
 _RULE_OF: Final = {"card": "hashed_cc", "national_id": "loyalty_id"}
 """Whose rules (of `identity.fragments`) hold for an identifier, where its name differs."""
 
+ROWS: Final = 50_000
+"""Of the given table that are copied at a time."""
+
 _HASHED: Final = "[0-9a-f]{30}"
 """What `resolve-identity` leaves of a value in tenants that keep hashes only."""
 
@@ -66,17 +69,13 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     """
     _check_ids(records)
     given = [name for name in FIELDS if name in records.column_names]
-    texts = pa.table(
-        {name: _trimmed(records.column(name)) for name in (RECORD_ID, *given)},
-    )
-    db.register("given_records", texts)
+    db.register("given_records", _trimmed(records.select([RECORD_ID, *given])))
     db.execute(_MACROS)
     db.execute(
         "CREATE TABLE raw AS SELECT (row_number() OVER (ORDER BY record_id) - 1)::INTEGER AS uid, * FROM given_records "
         "ORDER BY record_id"
     )
     db.unregister("given_records")
-    del texts
     missing = {name: "NULL::VARCHAR" for name in FIELDS if name not in given}
     column = {name: missing.get(name, quoted(name)) for name in FIELDS}
     identifiers = [name for name in IDENTIFIERS if name in given]
@@ -135,8 +134,16 @@ def _check_ids(records: pa.Table) -> None:
         raise DataError(f"{repeated} are repeated", field=RECORD_ID, remedy="Every record needs an id of its own")
 
 
-def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.utf8_trim_whitespace(column.cast(pa.string()))
+def _trimmed(records: pa.Table) -> pa.RecordBatchReader:
+    """All columns as texts without white space around them, in parts: a copy of the whole would cost memory."""
+    schema = pa.schema([(name, pa.string()) for name in records.column_names])
+    parts = (
+        pa.RecordBatch.from_arrays(
+            [pc.utf8_trim_whitespace(column.cast(pa.string())) for column in batch], schema=schema
+        )
+        for batch in records.to_batches(max_chunksize=ROWS)
+    )
+    return pa.RecordBatchReader.from_batches(schema, parts)
 
 
 def _identifier_forms(db: duckdb.DuckDBPyConnection, name: str, region: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from identity.linking.model import key
 from identity.linking.prepare import PERSON
@@ -14,8 +17,9 @@ from identity.linking.result import IDENTIFIERS
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from identity.linking.model import Model
@@ -39,6 +43,11 @@ LEAST_PRIOR, MOST_PRIOR = 0.1, 20.0
 
 ROUNDS: Final = 50
 
+MET, COMPARED = "met", "compared"
+
+PAIRS_SCORED, PAIRS_DETAILED = 1_000_000, 250_000
+"""At once: details are forty figures a pair."""
+
 
 @dataclass
 class Scored:
@@ -51,10 +60,38 @@ class Scored:
     vetoed: NDArray[np.bool_]
 
 
-def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, least: int = 2) -> None:
-    """Give `table` a column for each blocking rule; empty where a part of the key is, or too many share it.
+def meet(db: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Make the table `met` of the pairs that meet: `join_key_l` < `join_key_r` and `match_key`, their first rule.
 
-    Keys that fewer than `least` records share are left out, too: nobody to meet.
+    Pairs are found rule by rule from narrow tables. The library would join `person` with itself by all rules, each key
+    a column of it: that takes twice the memory and time.
+    """
+    db.execute("CREATE TEMP TABLE met_by_rule (rule UTINYINT, join_key_l INTEGER, join_key_r INTEGER)")
+    for number in _keys(db, model, PERSON, least=2):
+        db.execute(
+            f"INSERT INTO met_by_rule SELECT {number}, l.uid, r.uid FROM keys AS l JOIN keys AS r USING (key) "  # noqa: S608
+            "WHERE l.uid < r.uid"
+        )
+    db.execute(
+        f"CREATE TABLE {MET} AS SELECT min(rule)::VARCHAR AS match_key, join_key_l, join_key_r FROM met_by_rule "  # noqa: S608
+        "GROUP BY join_key_l, join_key_r"
+    )
+    db.execute("DROP TABLE met_by_rule")
+
+
+def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, least: int = 2) -> None:
+    """Give `table` a column for each blocking rule; empty where `_keys` leaves the key out."""
+    for number in _keys(db, model, table, least):
+        name = key(number)
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {name} UBIGINT")
+        db.execute(f"UPDATE {table} SET {name} = keys.key FROM keys WHERE keys.uid = {table}.uid")  # noqa: S608
+
+
+def _keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) -> Iterator[int]:
+    """Each rule in turn, with its keys in the table `keys` (`uid`, `key`).
+
+    Left out are keys with an empty part, those that too many share, and those that fewer than `least` records share:
+    nobody to meet.
     """
     records = db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608
     broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
@@ -62,7 +99,7 @@ def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, l
         budget = broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
         if parts in [[kind] for kind in IDENTIFIERS]:
             budget = records * BLOCK  # shared ones are blocked already
-        name, keyed = key(number), f"SELECT uid, {_key(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
+        keyed = f"SELECT uid, {_key(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
         db.execute(
             f"""CREATE OR REPLACE TEMP TABLE keys AS WITH keyed AS ({keyed}),
             blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN {least} AND {BLOCK}),
@@ -73,8 +110,7 @@ def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, l
             chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
             SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
         )
-        db.execute(f"ALTER TABLE {table} ADD COLUMN {name} UBIGINT")
-        db.execute(f"UPDATE {table} SET {name} = keys.key FROM keys WHERE keys.uid = {table}.uid")  # noqa: S608
+        yield number
     db.execute("DROP TABLE keys")
 
 
@@ -88,6 +124,23 @@ def _key(parts: list[str]) -> str:
     return f"CASE WHEN {filled} THEN hash({', '.join(parts)}) END"
 
 
+def compared(db: duckdb.DuckDBPyConnection, model: Model) -> str:
+    """Make a table of what is compared, each frequent value beside its frequency; returns its name.
+
+    Left to itself the library joins the frequencies of every column to both ends of every part of the pairs.
+    """
+    frequencies, joins = "", ""
+    for name in model.frequent:
+        frequencies += f", tf_{name}"
+        joins += (
+            f" LEFT JOIN (SELECT {name}, (count(*) / (SELECT count({name}) FROM {PERSON}))::FLOAT AS tf_{name} "  # noqa: S608
+            f"FROM {PERSON} WHERE {name} IS NOT NULL GROUP BY {name}) USING ({name})"
+        )
+    columns = sorted({*model.compared, *model.frequent})
+    db.execute(f"CREATE TABLE {COMPARED} AS SELECT uid, {', '.join(columns)}{frequencies} FROM {PERSON}{joins}")  # noqa: S608
+    return COMPARED
+
+
 def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str = PERSON) -> Any:
     """A linker over `person`, or a table like it."""
     from splink import DuckDBAPI, Linker
@@ -99,9 +152,11 @@ def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str
 
 def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float) -> Scored:
     """Score every pair that meets; leaves the pairs and the rule that brought them together in the table `pairs`."""
-    frame = scorer.inference.predict(threshold_match_weight=KEPT_WEIGHT, warning_mode="never")
-    db.execute(f"CREATE TABLE pairs AS {with_vetoes(model, frame.physical_name, PERSON)} ORDER BY ALL")
-    frame.drop_table_from_database_and_remove_from_cache()
+    statement = "CREATE TABLE pairs AS"
+    for frame in _predicted(db, scorer, MET, PAIRS_SCORED, KEPT_WEIGHT):
+        db.execute(f"{statement} {with_vetoes(model, frame, PERSON)} ORDER BY ALL")
+        statement = "INSERT INTO pairs"
+    db.execute(f"DROP TABLE {MET}")
     found = fetch(db, "SELECT left_uid, right_uid, match_weight, vetoed FROM pairs ORDER BY left_uid, right_uid")
     return Scored(
         left=found.column(0).to_numpy().astype(np.int64),
@@ -109,6 +164,28 @@ def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float
         evidence=found.column(2).to_numpy() - np.log2(prior / (1 - prior)),
         vetoed=found.column(3).to_numpy(),
     )
+
+
+def _predicted(
+    db: duckdb.DuckDBPyConnection, scorer: Any, pairs: str, at_once: int, least: float | None = None
+) -> Iterator[str]:
+    """Tables of predictions for the pairs in a table, which are scored in parts, by their first records.
+
+    The library copies the records of all pairs that it scores, and every figure of them.
+    """
+    size, records = db.execute(f"SELECT count(*), coalesce(max(join_key_l), 0) + 1 FROM {pairs}").fetchall()[0]  # noqa: S608
+    parts = max(1, math.ceil(size / at_once))
+    bounds = [records * number // parts for number in range(parts + 1)]
+    for first, end in itertools.pairwise(bounds):
+        db.execute(
+            f"CREATE OR REPLACE TABLE part AS SELECT match_key, join_key_l, join_key_r FROM {pairs} "  # noqa: S608
+            f"WHERE join_key_l >= {first} AND join_key_l < {end}"
+        )
+        scorer.table_management.register_blocked_pairs_for_predict(scorer._db_api.register("part"))
+        frame = scorer.inference.predict(threshold_match_weight=least, warning_mode="never")
+        yield frame.physical_name
+        frame.drop_table_from_database_and_remove_from_cache()
+    db.execute("DROP TABLE part")
 
 
 def with_vetoes(model: Model, scored: str, people: str) -> str:
@@ -155,9 +232,6 @@ def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: flo
     # The library keeps the parts of a weight only when asked for at its creation; a second linker would have to count
     # all frequencies again.
     scorer._settings_obj._retain_intermediate_calculation_columns = True
-    api = scorer._db_api
-    scorer.table_management.register_blocked_pairs_for_predict(api.register("linked_pairs"))
-    frame = scorer.inference.predict(warning_mode="never")
     parts = []
     for one in scorer._settings_obj.core_model_settings.comparisons:
         name = one.output_column_name
@@ -173,12 +247,21 @@ def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: flo
         )
     rules = " ".join(f"WHEN '{n}' THEN '{name}'" for n, name in enumerate(model.blocking))
     weight = f"(match_weight + {shift})"
-    table = fetch(
-        db,
-        f"""SELECT l.record_id AS left, r.record_id AS right, 1 / (1 + pow(2, -{weight})) AS match_probability,
-        {weight} AS match_weight, 'model' AS kind, CASE match_key {rules} END AS rule, {", ".join(parts)}
-        FROM {frame.physical_name} JOIN {PERSON} AS l ON l.uid = least(uid_l, uid_r)
-        JOIN {PERSON} AS r ON r.uid = greatest(uid_l, uid_r) ORDER BY l.uid, r.uid""",  # noqa: S608
-    )
-    frame.drop_table_from_database_and_remove_from_cache()
-    return table
+    tables = [
+        _with_texts(
+            db,
+            f"""SELECT l.record_id AS left, r.record_id AS right, 1 / (1 + pow(2, -{weight})) AS match_probability,
+            {weight} AS match_weight, 'model' AS kind, CASE match_key {rules} END AS rule, {", ".join(parts)}
+            FROM {frame} JOIN {PERSON} AS l ON l.uid = least(uid_l, uid_r)
+            JOIN {PERSON} AS r ON r.uid = greatest(uid_l, uid_r) ORDER BY l.uid, r.uid""",  # noqa: S608
+        )
+        for frame in _predicted(db, scorer, "linked_pairs", PAIRS_DETAILED)
+    ]
+    return pa.concat_tables(tables)
+
+
+def _with_texts(db: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """What a query gives, its texts as `EDGES` has them."""
+    found = fetch(db, query)
+    fields = [field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field for field in found.schema]
+    return found.cast(pa.schema(fields))

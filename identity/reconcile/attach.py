@@ -167,8 +167,9 @@ class _Attaching:
         if torn.any():
             self._deal(home, node, star, label, torn[whole[unit]])
         labels = np.where(torn[whole[home]], whole.max() + 1 + home, whole[home])
-        labels = in_order(self._kept_apart(labels))
-        edges = pa.concat_tables([self.judged.edges, self._star_edges(stars, labels)], promote_options="default")
+        labels = in_order(self._kept_apart(self._kept_together(labels)))
+        found = [self.judged.edges, self._star_edges(stars, labels), self._tied_edges()]
+        edges = pa.concat_tables(found, promote_options="default")
         report = replace(self.judged.report, records=self.count, people=int(labels.max()) + 1, links=len(edges))
         report.largest_cluster = int(np.bincount(labels).max())
         clusters = pa.table([self.ids, pa.array(labels)], schema=CLUSTERS)
@@ -223,12 +224,32 @@ class _Attaching:
                 break
             np.minimum.at(home, node[better], nearest[star[better]])
 
+    def _kept_together(self, labels: Numbers) -> Numbers:
+        """What people decided to be one and was torn: the bare one goes with the other."""
+        for _ in range(len(self.tied.T)):  # a chain of decisions takes as many rounds at most
+            open_ones = [pair for pair in self.tied.T.tolist() if labels[pair[0]] != labels[pair[1]]]
+            if not open_ones:
+                break
+            for left, right in open_ones:
+                bare, other = (right, left) if self.labels[right] < 0 else (left, right)
+                labels[bare] = labels[other]
+        return labels
+
     def _kept_apart(self, labels: Numbers) -> Numbers:
         """What people decided to keep apart and is still together: the bare one goes."""
         for left, right in self.apart.T.tolist():
             if labels[left] == labels[right]:
                 labels[right if self.labels[right] < 0 else left] = labels.max() + 1
         return labels
+
+    def _tied_edges(self) -> pa.Table:
+        """The links by hand that the model was not told of, because one end is bare."""
+        places = np.sort(self.tied[:, (self.labels[self.tied] < 0).any(axis=0)], axis=0)
+        rows = [
+            {"left": self.ids[left].as_py(), "right": self.ids[right].as_py(), "kind": "manual"}
+            for left, right in places.T.tolist()
+        ]
+        return pa.Table.from_pylist(rows, EDGES)
 
     def _star_edges(self, stars: pa.Table, labels: Numbers) -> pa.Table:
         """For each bare unit and identifier a link to another unit with it in the same person."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,13 @@ from plugins import progress, project, runner
 from plugins.people import place, words
 from plugins.processes import Stopper
 from plugins.run import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from identity.hashing import Hasher
+    from identity.reconcile.explain import Explainer
+    from identity.reconcile.ledger import Ledger
 
 JOB = "reconcile"
 
@@ -35,40 +44,40 @@ def reconcile(directory: Path | None, tenant: str, *, full_refresh: bool) -> Non
     sys.exit(result.exit_code)
 
 
-def _decide(directory: Path | None, tenant: str, pair: tuple[str, str], decision: str, why: str) -> None:
+@contextmanager
+def _asking(directory: Path | None, tenant: str) -> Iterator[tuple[Explainer, Ledger, Hasher]]:
+    """The tenant's people, for questions and decisions about them."""
     from identity.reconcile.explain import Explainer
-    from identity.reconcile.ledger import Decision
 
-    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, _):
-        explainer = Explainer(db, ledger)
-        left, right = sorted(explainer.representative(text) for text in pair)
-        if left == right:
-            raise click.UsageError("that is one record, not two")
-        ledger.decide(Decision(left, right, decision, why, ledger.now()))
-        ledger.store.commit()
-    click.echo(f"{decision}: {left} {right}. It holds from the next growthnav identity reconcile {tenant} on.")
+    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, hasher):
+        yield Explainer(db, ledger), ledger, hasher
 
 
-@click.command("link")
-@click.argument("tenant")
-@click.argument("one")
-@click.argument("other")
-@click.option("--why", required=True, help="The reason, for whoever asks later; write no personal data.")
-@click.pass_obj
-def link(directory: Path | None, tenant: str, one: str, other: str, why: str) -> None:
-    """Decide that ONE and OTHER are one person: ids of persons or records, or connector:id."""
-    _decide(directory, tenant, (one, other), "link", why)
+def _deciding(decision: str, text: str) -> click.Command:
+    """The command that decides so about two records."""
+
+    @click.command(decision, help=text)
+    @click.argument("tenant")
+    @click.argument("one")
+    @click.argument("other")
+    @click.option("--why", required=True, help="The reason, for whoever asks later; write no personal data.")
+    @click.pass_obj
+    def decide(directory: Path | None, tenant: str, one: str, other: str, why: str) -> None:
+        from identity.reconcile.ledger import Decision
+
+        with _asking(directory, tenant) as (explainer, ledger, _):
+            left, right = sorted(explainer.representative(text) for text in (one, other))
+            if left == right:
+                raise click.UsageError("that is one record, not two")
+            ledger.decide(Decision(left, right, decision, why, ledger.now()))
+            ledger.store.commit()
+        click.echo(f"{decision}: {left} {right}. It holds from the next growthnav identity reconcile {tenant} on.")
+
+    return decide
 
 
-@click.command("unlink")
-@click.argument("tenant")
-@click.argument("one")
-@click.argument("other")
-@click.option("--why", required=True, help="The reason, for whoever asks later; write no personal data.")
-@click.pass_obj
-def unlink(directory: Path | None, tenant: str, one: str, other: str, why: str) -> None:
-    """Decide that ONE and OTHER are two people, whatever they share."""
-    _decide(directory, tenant, (one, other), "unlink", why)
+link = _deciding("link", "Decide that ONE and OTHER are one person: ids of persons or records, or connector:id.")
+unlink = _deciding("unlink", "Decide that ONE and OTHER are two people, whatever they share.")
 
 
 @click.command("explain")
@@ -79,10 +88,7 @@ def unlink(directory: Path | None, tenant: str, one: str, other: str, why: str) 
 @click.pass_obj
 def explain(directory: Path | None, tenant: str, one: str, other: str | None, *, values: bool) -> None:
     """Say why ONE and OTHER are one person or two; of ONE alone, what holds their records together."""
-    from identity.reconcile.explain import Explainer
-
-    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, _):
-        explainer = Explainer(db, ledger)
+    with _asking(directory, tenant) as (explainer, _, _):
         if other is not None:
             lines = words.of_pair(explainer, explainer.representative(one), explainer.representative(other))
             click.echo("\n".join(lines))
@@ -104,10 +110,7 @@ def explain(directory: Path | None, tenant: str, one: str, other: str | None, *,
 @click.pass_obj
 def show(directory: Path | None, tenant: str, person: str, *, values: bool) -> None:
     """Show a PERSON: records, former ids, history."""
-    from identity.reconcile.explain import Explainer
-
-    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, _):
-        explainer = Explainer(db, ledger)
+    with _asking(directory, tenant) as (explainer, _, _):
         click.echo("\n".join(words.of_person(explainer.person(explainer.person_of(person)), values=values)))
 
 
@@ -123,11 +126,9 @@ def forget(directory: Path | None, tenant: str, person: str, why: str) -> None:
     The next reconcile takes them out of identities and identity_map, and a full refresh of the tenant's jobs blanks
     their rows in customer_profiles and conversions. Old files do not bring them back; new data does.
     """
-    from identity.reconcile.explain import Explainer
     from identity.reconcile.forget import forget as erase
 
-    with place.staged(place.settings_of(directory, tenant)) as (db, ledger, hasher):
-        explainer = Explainer(db, ledger)
+    with _asking(directory, tenant) as (explainer, ledger, hasher):
         count = erase(ledger, hasher, explainer.person_of(person), why)
         ledger.store.commit()
     click.echo(f"Forgotten, with {count} records. Now: growthnav identity reconcile {tenant}, then a full refresh.")
@@ -161,7 +162,6 @@ def rotate(directory: Path | None, tenant: str) -> None:
 @click.pass_obj
 def page(directory: Path | None, tenant: str, person: str | None, out: Path | None, *, values: bool) -> None:
     """Write a page in HTML about a PERSON, or about all of TENANT's people."""
-    from identity.reconcile.explain import Explainer
     from identity.reconcile.tap import open_ledger
     from pipe.files import keep
     from plugins.people import pages
@@ -172,8 +172,7 @@ def page(directory: Path | None, tenant: str, person: str | None, out: Path | No
         with open_ledger(chosen) as (ledger, _):
             content, name = pages.of_tenant(ledger, tenant), f"{tenant}-people.html"
     else:
-        with place.staged(chosen) as (db, ledger, _):
-            explainer = Explainer(db, ledger)
+        with _asking(directory, tenant) as (explainer, _, _):
             shown = explainer.person(explainer.person_of(person))
             content, name = pages.of_person(shown, values=values), f"{tenant}-{shown.uid}.html"
     target = out or found.root / "out" / name

@@ -14,11 +14,12 @@ import pyarrow as pa
 from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
+from pipe import bigquery_storage
 from pipe.bigquery import connect, label
 from pipe.mapper import RUN_ID_VARIABLE
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits, expanded
 from taps.base.sql.slices import sliced
-from taps.bigquery import storage, types
+from taps.bigquery import types
 from taps.bigquery.faults import SERVICE_ERRORS, TIMED_OUT, too_slow, translated
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class BigQueryEngine:
             return
         with self.errors():
             self._client = connect(self._config)
-            self._rows = storage.reader(self._config, self._client)
+            self._rows = bigquery_storage.reader(self._config, self._client)
         try:
             yield
         finally:

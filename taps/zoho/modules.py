@@ -40,7 +40,6 @@ LAG = timedelta(minutes=15)
 MOST = 2000
 """Records that a query gives at most."""
 _PAUSE, _TRIES = 5.0, 4000
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -183,9 +182,7 @@ class BulkRead:
         """The rows of a page, which waits in a file: a ZIP file is read from its end."""
         url = self._client.url(f"{self.stream.resource.bulk_path}/{job}/result")
         with tempfile.TemporaryFile() as file:
-            with self._client.download(url, self.stream.name) as response:
-                for chunk in response.iter_content(_CHUNK):
-                    file.write(chunk)
+            self._client.save(url, file, self.stream.name)
             try:
                 with zipfile.ZipFile(file) as archive:
                     for name in archive.namelist():

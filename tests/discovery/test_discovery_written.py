@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from discovery.profile import profile_rows
+from discovery.profile import profile_csv, profile_rows
 from discovery.propose import Proposal, propose
+from discovery.streams import profile_singer
 from pipe.money import amount_parser
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def proposed(**columns: list[Any]) -> Proposal:
@@ -85,6 +90,55 @@ def test_raw_card_numbers_alarm_and_have_no_target(name: str) -> None:
 )
 def test_long_ids_and_times_are_no_card_numbers(values: list[str]) -> None:
     assert proposed(id=values, amount=["1.00"] * 3).column("id").alarm is None
+
+
+TEXTS = [f"left at the door, flat {number}" for number in range(40)]
+NUMBERS = [str(4_532_000_000_000_000 + 7_919 * number) for number in range(60)]
+"""As long as card numbers; one in ten has a right check digit."""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [*TEXTS, PANS[0]],
+        [*TEXTS, f"charge {PANS[0]} again, exp 12/29"],
+        [*TEXTS, "Visa:4111 1111 1111 1111."],
+        [*NUMBERS, "4111-1111-1111-1111"],
+    ],
+)
+def test_one_card_number_among_other_values_blocks(values: list[str]) -> None:
+    rows = [{"id": f"A{number}", "amount": "1.00", "note": value} for number, value in enumerate(values)]
+    proposal = propose(profile_rows("t", rows))
+    assert [blocker.columns for blocker in proposal.blockers if blocker.kind == "alarm"] == [("note",)]
+    assert proposal.column("note").target is None
+    assert "4111" not in str(proposal.blockers)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        NUMBERS,
+        [*TEXTS, "parcel 1Z4111111111111111 is late", "see https://shop.example/o/4111111111111111"],
+        [*TEXTS, "moved 4111.1111111111111 m", "20240513140509", "call +4915112345678901"],
+        [f"{number:013d}" for number in range(4_006_381_333_931, 4_006_381_333_991)],
+    ],
+)
+def test_other_long_numbers_block_nothing(values: list[str]) -> None:
+    rows = [{"id": f"A{number}", "amount": "1.00", "note": value} for number, value in enumerate(values)]
+    assert not [blocker for blocker in propose(profile_rows("t", rows)).blockers if blocker.kind == "alarm"]
+
+
+def test_a_card_number_outside_the_sample_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows = [f"A{number},{'left at the door'}" for number in range(30_000)]
+    rows[17_345] = f"A17345,{PANS[0]}"
+    path.write_text("\n".join(["id,note", *rows]), encoding="utf-8")
+    lines = [
+        json.dumps({"type": "RECORD", "stream": "t", "record": dict(zip(("id", "note"), row.split(","), strict=True))})
+        for row in rows
+    ]
+    profiles = (profile_csv(path), profile_singer(line.encode() for line in lines)["t"])
+    assert all(propose(profile).column("note").alarm for profile in profiles)
 
 
 def test_the_zone_of_a_column_is_used() -> None:

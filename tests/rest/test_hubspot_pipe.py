@@ -32,7 +32,7 @@ def test_the_whole_pipe_twice_and_after_edits(tmp_path: Path):
     assert len(before["customer_profiles"]) == 100
     assert done.changed("conversions") == (3, 3)
     assert after["customer_profiles"] == before["customer_profiles"]
-    assert pipe.known("TRUE") == (133, 67)  # of 200 deals; those without a contact are never linked
-    left = pipe.left()
+    assert pipe.people() == (133, 67)  # of 200 deals; those without a contact are never linked
+    left = pipe.leavings()
     assert hubspot.TOKEN not in left + log
     assert "person1@example.com" not in log

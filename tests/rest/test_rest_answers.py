@@ -69,7 +69,7 @@ def test_graphql_waits_for_its_cost_and_takes_no_answer_with_errors():
     assert [call.body["variables"] for call in service.calls] == [{}, {}, {"after": "c1"}]
     answers += [
         {"data": {"things": None}, "errors": [{"message": "jenny@example.com", "extensions": {"code": "OTHER"}}]}
-    ]
+    ] * 6
     broken = run(made, service)
     assert isinstance(broken.error, DataError)
     assert "jenny" not in str(broken.error) + broken.log

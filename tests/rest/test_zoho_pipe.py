@@ -24,11 +24,8 @@ def test_the_whole_pipe_twice_and_after_edits(tmp_path: Path):
     assert len(before["customer_profiles"]) == 300
     assert done.changed("conversions") == (3, 3)
     assert after["customer_profiles"] == before["customer_profiles"]
-    assert pipe.known("conversion_type = 'purchase'") == (
-        100,
-        100,
-    )  # every other deal has a contact; those without are never linked
-    left = pipe.left()
+    assert pipe.people() == (100, 100)  # every other deal has a contact; those without are never linked
+    left = pipe.leavings()
     for secret in (zoho.TOKEN, zoho.CLIENT_SECRET, zoho.REFRESH):
         assert secret not in left
     assert "person1@example.com" not in log

@@ -196,3 +196,41 @@ def test_a_tenant_may_declare_types_for_a_shipped_preset() -> None:
 )
 def test_likeness_goes_by_words(one: str, other: str, *, alike: bool) -> None:
     assert (drift.likeness(one, other) >= 0.5) == alike
+
+
+TOTALS = {"id": "1", "total": "5", "subtotal": "4", "created_at": "2024-05-01", "email": "a@b.example"}
+
+
+def shipped(tmp_path: Path, fields: list[str], **kinds: dict[str, Any]) -> Finished:
+    config = {"tenant": "acme", "sources": [{"preset": "pos"}], "fields_file": str(tmp_path / "new" / "fields.json")}
+    return mapped(config, of(fields, **kinds), record("orders", **{name: TOTALS[name] for name in fields}), state(n=1))
+
+
+def test_a_field_that_a_shipped_preset_has_read_may_not_vanish(tmp_path: Path) -> None:
+    assert shipped(tmp_path, list(TOTALS)).code == 0
+    gone = shipped(tmp_path, ["id", "subtotal", "created_at", "email"])
+    assert gone.code == SkippableError.exit_code
+    assert "field 'total' (for value) is gone" in gone.log
+    assert not gone.records("conversions"), "the subtotal does not take its place"
+    again = shipped(tmp_path, ["id", "subtotal", "created_at", "email"])
+    assert again.code == SkippableError.exit_code, "it stays known"
+    other = shipped(tmp_path, list(TOTALS), total={"type": "object"})
+    assert "field 'total' (for value) was text and is nested" in other.log
+    (tmp_path / "new" / "fields.json").unlink()
+    assert shipped(tmp_path, ["id", "subtotal", "created_at", "email"]).code == 0
+
+
+def test_a_new_field_is_taken_and_known_from_then_on(tmp_path: Path) -> None:
+    assert shipped(tmp_path, ["id", "total", "created_at"]).code == 0
+    assert shipped(tmp_path, ["id", "total", "created_at", "email"]).code == 0
+    known = json.loads((tmp_path / "new" / "fields.json").read_text())
+    assert known == {"orders": dict.fromkeys(["created_at", "email", "id", "total"], "text")}
+    assert "(for email) is gone" in shipped(tmp_path, ["id", "total", "created_at"]).log
+
+
+def test_a_file_of_fields_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "fields.json").write_text("[1]")
+    done = shipped(tmp_path, list(TOTALS))
+    assert done.code == ConfigurationError.exit_code
+    assert "does not say which fields the streams had" in done.log

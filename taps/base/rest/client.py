@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -135,23 +135,25 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """One HTTP exchange; redirects are not followed, as they would take the credentials along."""
-        deadline = time.monotonic() + 5 * self.timeout
         with self.session.request(
-            method,
-            url,
-            params=params,
-            data=data,
-            headers=headers,
-            timeout=(_CONNECT_SECONDS, self.timeout),
-            allow_redirects=False,
-            stream=True,
+            method, url, params=params, data=data, headers=headers, allow_redirects=False, **self.patience
         ) as response:
-            chunks = []
-            for chunk in response.iter_content(_CHUNK):
-                chunks.append(chunk)
-                if time.monotonic() > deadline:
-                    raise AgainError("the answer comes too slowly")
-            return Reply(response.status_code, response.headers, b"".join(chunks))
+            return self.whole(response)
+
+    @property
+    def patience(self) -> dict[str, Any]:
+        """How `requests` is to wait for an answer that `whole` reads."""
+        return {"timeout": (_CONNECT_SECONDS, self.timeout), "stream": True}
+
+    def whole(self, response: requests.Response) -> Reply:
+        """An answer that has begun, read to its end, unless that takes too long."""
+        deadline = time.monotonic() + 5 * self.timeout
+        chunks = []
+        for chunk in response.iter_content(_CHUNK):
+            chunks.append(chunk)
+            if time.monotonic() > deadline:
+                raise AgainError("the answer comes too slowly")
+        return Reply(response.status_code, response.headers, b"".join(chunks))
 
     @contextmanager
     def download(self, url: str, where: str, *, signed: bool = True) -> Iterator[requests.Response]:
@@ -159,24 +161,34 @@ class Client:
 
         `signed` sends our credentials along: not to storage addresses of another host.
         """
-        headers = self.signed() if signed else {}
-        response = self.exchange(
-            lambda: self.session.get(
-                url,
-                headers=headers,
-                timeout=(_CONNECT_SECONDS, self.timeout),
-                stream=True,
-                allow_redirects=not signed,  # a redirect would take the credentials along
-            ),
-            _opened,
-            where,
-            judged=False,
-        )
+        response = self.exchange(lambda: self._get(url, signed=signed), _opened, where, judged=False)
         try:
             with response:
                 yield response
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise RetriableError(f"the download broke off: {_kind(error)}", stream=where) from None
+
+    def save(self, url: str, file: IO[bytes], where: str, *, signed: bool = True) -> None:
+        """A large answer, written to `file`, which is then at its start; one that breaks off is asked for again."""
+
+        def perform() -> None:
+            file.seek(0)
+            file.truncate()
+            with _opened(self._get(url, signed=signed)) as response:
+                for chunk in response.iter_content(_CHUNK):
+                    _write(file, chunk, where)
+            file.seek(0)
+
+        self.exchange(perform, lambda _: None, where, judged=False)
+
+    def _get(self, url: str, *, signed: bool) -> requests.Response:
+        return self.session.get(
+            url,
+            headers=self.signed() if signed else {},
+            timeout=(_CONNECT_SECONDS, self.timeout),
+            stream=True,
+            allow_redirects=not signed,  # a redirect would take the credentials along
+        )
 
     def exchange(self, perform: Callable[[], Any], accept: Callable[[Any], T], where: str, *, judged: bool = True) -> T:
         """Make a call until its answer is good.
@@ -236,7 +248,7 @@ class Client:
         """Show the answer to whoever watches, and note if the next call has to wait."""
         if self._watch:
             self._watch(reply)
-        if self.retry.rates and (pause := self.retry.rates.wait(reply.headers)):
+        if self.retry.rates and (pause := self.retry.rates.wait(reply.headers, reply.content)):
             self._pause = min(pause, self.retry.seconds)
 
     def _wait_out(self) -> None:
@@ -269,6 +281,13 @@ def _kind(error: BaseException) -> str:
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
         raise ConfigurationError("the address is not one", field="api_url") from None
     return "no connection"
+
+
+def _write(file: IO[bytes], chunk: bytes, where: str) -> None:
+    try:
+        file.write(chunk)
+    except OSError as error:
+        raise RetriableError(f"a download cannot be kept: {error.strerror}", stream=where) from None
 
 
 def _opened(response: requests.Response) -> requests.Response:

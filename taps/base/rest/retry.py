@@ -6,7 +6,7 @@ import email.utils
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipe.errors import PipeError, RetriableError
 from taps.base.rest.template import dig
@@ -73,6 +73,13 @@ class BodyRule:
         return not self.values or (not isinstance(found, list | dict) and found in self.values)
 
 
+class Rates(Protocol):
+    """How a vendor says that the next call has to wait."""
+
+    def wait(self, headers: Mapping[str, str], content: bytes) -> float | None:
+        """Seconds to wait before the next call, by an answer's headers or body; None for none."""
+
+
 @dataclass(frozen=True)
 class RateHeaders:
     """A vendor's headers of how many calls are left: with none left, the next call waits.
@@ -87,7 +94,7 @@ class RateHeaders:
     reset: str
     unit: str = "seconds"
 
-    def wait(self, headers: Mapping[str, str]) -> float | None:
+    def wait(self, headers: Mapping[str, str], content: bytes = b"") -> float | None:
         """Seconds to wait before the next call; None for none."""
         try:
             left, reset = float(headers[self.remaining]), float(headers[self.reset])
@@ -107,7 +114,7 @@ class Retry:
         statuses: of answers that are tried again.
         body: rules on the body, the first that holds counts.
         skip: statuses that mean "you may not read this stream".
-        rates: the vendor's headers.
+        rates: what the vendor says of calls that are left.
         code: dotted path of the vendor's error code, for the message; the vendor's own text is never shown.
         request_id: name of the header with the vendor's number of the call.
         attempts: tries of one call; a rate limit is waited for without counting.
@@ -119,7 +126,7 @@ class Retry:
     statuses: frozenset[int] = BUSY
     body: tuple[BodyRule, ...] = ()
     skip: frozenset[int] = frozenset({402, 403})
-    rates: RateHeaders | None = None
+    rates: Rates | None = None
     code: str = ""
     request_id: str = ""
     attempts: int = 6

@@ -225,7 +225,7 @@ class RESTStream(BlockStream):
     def _full(self) -> Iterator[Rows]:
         mark = self._mark
         self.version = mark.table_version = max(time.time_ns() // 1_000_000, mark.table_version + 1)
-        for rows in self.read(None):
+        for rows in self.read_all(self._tap.run_start):
             yield self._encoded(rows)
         self.activate_version()
 

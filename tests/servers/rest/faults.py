@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Fault:
     """One thing that goes wrong, `times` times, after `after` calls of paths that hold `path`.
 
-    Kinds: see `Service.FAULTS`. `value` is a status, seconds, or a function of the service, as the kind needs.
+    Kinds: see `Service.FAULTS`. `value` is a status, seconds, an answer, or a function of the service, as the kind
+    needs.
     """
 
     kind: str
@@ -51,6 +52,7 @@ BEFORE: dict[str, Callable[[Service, Fault], Answer | None]] = {
     ),
     "rate_date": _http_date,
     "status": lambda service, fault: Answer(service.error(fault.value or 503, "broken"), fault.value or 503),
+    "answer": lambda service, fault: fault.value,
     "html": lambda service, fault: Answer(b"<html><body>One moment</body></html>", 200, {"Content-Type": "text/html"}),
     "empty": lambda service, fault: Answer(b"", 200),
     "error_object": lambda service, fault: Answer(service.error(200, "went_wrong"), 200),

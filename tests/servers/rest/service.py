@@ -70,7 +70,7 @@ class Service:
     """The service; start it with `serving`."""
 
     FAULTS = (
-        "rate_seconds", "rate_date", "status", "reset", "short", "html", "empty", "cut", "error_object", "no_records",
+        "rate_seconds", "rate_date", "status", "answer", "reset", "short", "html", "empty", "cut", "error_object", "no_records",
         "slow", "duplicate_page", "token_loop", "change", "new_field", "wrong_type", "expire_token",
     )  # fmt: skip
 

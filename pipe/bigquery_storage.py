@@ -1,4 +1,4 @@
-"""Rows of a finished query: by the Storage Read API where it can be used, else by REST."""
+"""Rows of a query or a table of BigQuery: by the Storage Read API where it can be used, else by REST."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reader:
         self._client = client
 
     def batches(self, result: Callable[[], Any], *, ordered: bool) -> Iterator[pa.RecordBatch]:
-        """The rows of a result; ordered ones come in one stream, so that they stay so.
+        """The rows of a query or a table; ordered ones come in one stream, so that they stay so.
 
         Args:
             result: gives a `RowIterator` over the rows, as often as it is called: one is good for one try.

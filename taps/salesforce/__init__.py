@@ -1,0 +1,1 @@
+"""tap-salesforce: objects of a Salesforce organisation."""
