@@ -57,10 +57,10 @@ class RejectLog:
         """
         self.counts[stream] += 1
         self.rules[stream, error.rule] += 1
-        record_hash = _hash(bytes(record), keys)
+        hashed = record_hash(bytes(record), keys)
         field = error.field or ""
         row: dict[str, Any] = {
-            REJECTS.key: record_key(self.tenant, connector, stream, record_hash, error.rule, field),
+            REJECTS.key: record_key(self.tenant, connector, stream, hashed, error.rule, field),
             "customer_id": self.tenant,
             "connector": connector,
             "source_stream": stream,
@@ -68,7 +68,7 @@ class RejectLog:
             "rule": error.rule,
             "field": error.field,
             "reason": error.problem,
-            "record_hash": record_hash,
+            "record_hash": hashed,
             "position": position,
             "run_id": self.run_id,
         }
@@ -92,7 +92,7 @@ class RejectLog:
             metrics.counter("reject_rule_count", count, stage=self.stage, stream=stream, rule=rule)
 
 
-def _hash(record: bytes, keys: Sequence[str]) -> str:
+def record_hash(record: bytes, keys: Sequence[str]) -> str:
     """Hash of the key's values, in the order of `keys`; of the record when it lacks one of them."""
     try:
         values = msgspec.json.decode(record, type=dict[str, msgspec.Raw]) if keys else {}

@@ -17,6 +17,10 @@ COMMANDS = {
     "onboard": ("plugins.onboard:command", "Set up the tenant that FILE describes, all of it or nothing."),
     "demo": ("plugins.demo:command", "Run two tenants with real purchases, from files to people."),
     "run": ("plugins.run:command", "Run a tenant: read its sources, map them, resolve people, load."),
+    "replay": (
+        "plugins.replay:command",
+        "Read the rejected records of TENANT again, and load those that can be mapped by now.",
+    ),
     "runs": ("plugins.runs:command", "Show how a tenant's runs went, the newest first."),
     "schedules": (
         "plugins.orchestration.command:command",

@@ -42,17 +42,19 @@ def base(tenant: Tenant) -> list[str]:
     return [*call, f"--env-file={os.devnull}", f"--environment={tenant.name}"]
 
 
-def command(tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: bool) -> list[str]:
+def command(
+    tenant: Tenant, jobs: Iterable[str], run_id: str, *, full_refresh: bool, keep_state: bool = False
+) -> list[str]:
     """The call of a run.
 
     `--force` leaves out Meltano's check for another run, which a killed one fails for five minutes: our lock does
-    that.
+    that. `keep_state` leaves the bookmarks as they are.
 
     Raises:
         ConfigurationError: Meltano is not installed beside us.
     """
     options = ["--force", f"--run-id={run_id}", *(["--full-refresh"] if full_refresh else [])]
-    return [*base(tenant), "run", *options, *jobs]
+    return [*base(tenant), "run", *options, *(["--no-state-update"] if keep_state else []), *jobs]
 
 
 def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]:

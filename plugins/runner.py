@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 LOGS_KEPT = 20
 LOOKBACK = "lookback_days"
 """The setting of taps that says how far before the bookmark they begin."""
+ONLY = "only_rejected"
+"""The setting of the mapper that names the records of a replay."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Request:
     """Days before the bookmark that are read again; None: as the taps are set."""
     wait_seconds: float = 3600
     """How long the end of another job of the tenant is waited for."""
+    only_rejected: Path | None = None
+    """Names the rejected records to read again: no others are loaded, and the bookmarks stay (see `plugins.replay`)."""
     events: Path | None = None
     """Where the run's log goes; by default `.growthnav/<tenant>/logs/<run id>.jsonl`."""
 
@@ -109,7 +113,7 @@ def begin(request: Request) -> RunResult:
         connector_name="",
         customer_id=request.tenant,
         job=request.job or "",
-        sync_mode="full" if request.full_refresh else "incremental",
+        sync_mode="replay" if request.only_rejected else "full" if request.full_refresh else "incremental",
         started_at=times.now_text(),
     )
 
@@ -175,7 +179,8 @@ class TenantRun:
         meltano_call.sweep(self.project, self.tenant)
         for state_id in self.bookmarks.mend():
             reporter.note(self.tenant.name, f"the bookmark {state_id} was damaged; its copy of the last run is used")
-        self._resync(reporter)
+        if not self.request.only_rejected:
+            self._resync(reporter)
         waits = self.tenant.policy.retry.waits
         for wait in [*waits[: self.request.max_retries], None]:
             end = self._try_once(held, reporter, stopper)
@@ -222,9 +227,12 @@ class TenantRun:
         self.result.attempts += 1
         self.log = meltano_log.RunLog({plugin.name: plugin.kind.removesuffix("s") for plugin in self.plugins}, self.log)
         run_id = self.result.run_id
-        call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=self.request.full_refresh)
+        only = self.request.only_rejected
+        full = self.request.full_refresh or only is not None
+        call = meltano_call.command(self.tenant, self.jobs, run_id, full_refresh=full, keep_state=only is not None)
         environment = meltano_call.environment(self.project, self.tenant, run_id)
         environment |= {**self._secrets, **self._budget_variables(), **self._lookback_variables()}
+        environment |= {each.variable(ONLY): str(only) for each in self.plugins if only and each.has(ONLY)}
         child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
         self._child = child
         try:

@@ -40,6 +40,9 @@ class Warehouse(Protocol):
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """What a SELECT gives."""
 
+    def execute(self, sql: str) -> None:
+        """Make a change."""
+
     def make_models(self, parameters: Parameters) -> dict[str, int]:
         """Make the tables of the SQL models anew, all or none; model -> rows."""
 
@@ -111,6 +114,11 @@ class DuckDBWarehouse:
             rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
         return rows
 
+    def execute(self, sql: str) -> None:
+        """As `Warehouse.execute`."""
+        with self._open(read_only=False) as connection:
+            connection.execute(sql)
+
     def _open(self, *, read_only: bool) -> Any:
         """The file.
 
@@ -170,6 +178,10 @@ class BigQueryWarehouse:
         """As `Warehouse.query`."""
         with _service_errors("the query"):
             return [tuple(row.values()) for row in self._client.query(sql).result()]
+
+    def execute(self, sql: str) -> None:
+        """As `Warehouse.execute`."""
+        self.query(sql)
 
     def make_models(self, parameters: Parameters) -> dict[str, int]:
         """As `Warehouse.make_models`, and raises as `transforms.models.bigquery.run`."""

@@ -15,9 +15,9 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from pipe import batches, command, messages, metrics
 from pipe.errors import ConfigurationError, PipeError, SkippableError
 from pipe.mapper import PipeMapper, RecordHandler
-from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog
+from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog, record_hash
 from pipe.streams import CANONICAL, REJECTS
-from transforms import drift, explain, preview, sources
+from transforms import drift, explain, preview, replay, sources
 from transforms.columns_rules import NotColumnarError
 from transforms.compile_rows import RowMapper, Target, compile_row
 from transforms.map_blocks import BlockMapper
@@ -57,6 +57,7 @@ class MapConversions(PipeMapper):
             float(self.config.get("max_reject_ratio", MAX_RATIO)),
             int(self.config.get("min_rejects", MINIMUM)),
         )
+        self.only = replay.read(self.config.get("only_rejected"))
         self.fetched: Counter[str] = Counter()
         self.counts: Counter[Count] = Counter()
         self.targets: list[Target] = []
@@ -74,7 +75,7 @@ class MapConversions(PipeMapper):
         matches = self._rules_for(message.stream)
         if not matches:
             return [line]
-        keep_raw = bool(self.config.get("keep_raw", False))
+        keep_raw = bool(self.config.get("keep_raw", False)) and self.only is None
         if keep_raw and message.stream in CANONICAL:
             raise ConfigurationError(
                 "keep_raw cannot keep a source stream that has the name of a canonical one",
@@ -95,7 +96,12 @@ class MapConversions(PipeMapper):
             return []
         for _, rule in matches:
             lines += self._announce(rule.into.name)
-        if self.in_batches:
+        if self.only is not None:
+            wanted = self.only.get(message.stream, frozenset())
+            self.handlers[message.stream] = replay.only(
+                self.handlers[message.stream], wanted, self._keys[message.stream]
+            )
+        elif self.in_batches:
             self._map_in_blocks(message)
         if keep_raw:
             self.passing.add(message.stream)
@@ -119,12 +125,15 @@ class MapConversions(PipeMapper):
 
     def on_reject(self, stream: str, record: msgspec.Raw, error: SkippableError) -> None:
         """Send a row to `rejects`, and fail when there are too many."""
+        keys = self._keys[stream]
+        if self.only is not None and record_hash(bytes(record), keys) not in self.only.get(stream, ()):
+            return
         self.fetched[stream] += 1
         self.send(*self._announce(REJECTS.name))
-        connector, keys = self._matched[stream].connector, self._keys[stream]
-        row = self.rejects.row(connector, stream, record, error, self.position, keys=keys)
+        row = self.rejects.row(self._matched[stream].connector, stream, record, error, self.position, keys=keys)
         self.outlet(REJECTS.name)(row)
-        self.rejects.check(stream, self.fetched[stream])
+        if self.only is None:  # those of a replay were all rejected before
+            self.rejects.check(stream, self.fetched[stream])
 
     def on_activate_version(self, stream: str, line: bytes) -> list[bytes]:
         """Versions belong to the raw stream: several sources share one canonical stream, which has none."""

@@ -65,6 +65,13 @@ SETTINGS = th.PropertiesList(
         description="Rejects a stream may have whatever the ratio",
     ),
     th.Property(
+        "only_rejected",
+        th.StringType,
+        title="Only what was rejected",
+        description="Path of a JSON file, source stream -> `record_hash` of rows in rejects: only those records are "
+        "mapped, nothing else is sent on. Set by `growthnav replay`",
+    ),
+    th.Property(
         "fields_file",
         th.StringType,
         title="Fields of the last run",

@@ -114,10 +114,11 @@ def _duckdb(project: Project, config: dict[str, Any], sql: str, limit: int) -> A
 
 
 def _bigquery(config: dict[str, Any], sql: str, limit: int) -> Answer:
-    from google.api_core.exceptions import GoogleAPICallError
+    from google.api_core.exceptions import BadRequest, NotFound
     from google.cloud.bigquery import QueryJobConfig
 
     from pipe import bigquery
+    from targets.bigquery.errors import service_errors
 
     client = bigquery.connect(config)
     bounds = QueryJobConfig(
@@ -125,11 +126,12 @@ def _bigquery(config: dict[str, Any], sql: str, limit: int) -> Answer:
         maximum_bytes_billed=BYTES_BILLED,
         job_timeout_ms=SECONDS * 1000,
     )
-    try:
-        found = client.query(sql, job_config=bounds).result(max_results=limit + 1, timeout=SECONDS)
-        rows = [list(row.values()) for row in found]
-    except GoogleAPICallError as error:
-        raise ConfigurationError(f"the warehouse refuses the query ({type(error).__name__})", field="sql") from None
+    with service_errors("the query"):
+        try:
+            found = client.query(sql, job_config=bounds).result(max_results=limit + 1, timeout=SECONDS)
+            rows = [list(row.values()) for row in found]
+        except (BadRequest, NotFound) as error:
+            raise ConfigurationError(f"the warehouse refuses the query ({type(error).__name__})", field="sql") from None
     columns = [field.name for field in found.schema]
     return columns, [[_plain(value) for value in row] for row in rows[:limit]], len(rows) > limit
 

@@ -201,7 +201,7 @@ class Onboarder:
     def _take_back(self, step: Step, undo: Undo) -> bool:
         try:
             undo()
-        except Exception:  # noqa: BLE001  the others must be taken back whatever happened to this one
+        except Exception:  # noqa: BLE001  files, database, secret manager, warehouse: whatever failed, the others must go
             return False
         self.watcher.undone(step)
         return True

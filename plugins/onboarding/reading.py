@@ -10,10 +10,12 @@ import yaml
 from croniter import croniter
 
 from pipe.errors import ConfigurationError
+from plugins import policy
 from plugins.onboarding.catalogue import INDUSTRIES, types
 from plugins.onboarding.definition import MODES, SCHEDULES, DataSource, Definition
 from plugins.project import TENANT_NAME, suggestion
 from plugins.secrets.vault import variable
+from plugins.wiring import Document, Problems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -122,13 +124,25 @@ class _Reader:
             tags=self.texts(content, "tags"),
             region=self.text(content, "region", REGION, "a country such as US"),
             personal_data=self.choice(content, "personal_data", ("keep", "hash", "drop"), ""),
-            run=self.mapping(content, "run"),
+            run=self.run_policy(content),
             data_sources=tuple(source for source in sources if source),
             notes=tuple(self.notes),
         )
         self.variables_differ(definition)
         self.raise_if_any()
         return definition
+
+    def run_policy(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """How its runs behave, looked at as it will be in the tenant's file."""
+        given = self.mapping(content, "run")
+        environment: dict[str, Any] = given
+        for key in reversed(policy.PLACE):
+            environment = {key: environment}
+        problems = Problems(Path())
+        policy.read(Document(Path("run"), None, None), (), environment, problems)
+        for text in problems.found:
+            self.bad("run", text.partition(": ")[2])
+        return given
 
     def customer_id(self, given: Any) -> str:
         if not isinstance(given, str) or not TENANT_NAME.fullmatch(given):
@@ -146,25 +160,30 @@ class _Reader:
         name = self.text(entry, "name", NAME, "lower case letters and digits, with single - or _ between", place)
         kind = self.choice(entry, "connector_type", tuple(types()), place)
         self.required(entry, ("connector_type", "name"), place)
-        if not kind or not name:
-            return None
-        connector = types()[kind]
-        plugin = self.extractor(entry, connector, place)
-        params = self.mapping(entry, "connection_params", place)
-        secret = {**self.mapping(shared, f"{kind}-{name}", "credentials"), **self.mapping(entry, "credentials", place)}
+        connector = types().get(kind or "")
+        plugin = self.extractor(entry, connector, place) if connector else None
+        params, secret = self.mapping(entry, "connection_params", place), self.mapping(entry, "credentials", place)
+        secret = {**self.mapping(shared, f"{kind}-{name}", "credentials"), **secret}
         if plugin:
             self.settings(plugin, params, secret, place)
+        overrides, schedule = self.mapping(entry, "field_overrides", place), self.schedule(entry, place)
+        mode = self.choice(entry, "sync_mode", MODES, place) or MODES[0]
+        preset, changes = self.how_mapped(entry, connector, place)
+        credentials = self.credentials(plugin, secret, f"{place}.credentials.")
+        if not connector or not name:
+            return None
         return DataSource(
             customer_id,
             connector,
             name,
             plugin.name if plugin else connector.extractor,
             params,
-            self.mapping(entry, "field_overrides", place),
-            self.schedule(entry, place),
-            self.choice(entry, "sync_mode", MODES, place) or MODES[0],
-            *self.how_mapped(entry, connector, place),
-            self.credentials(plugin, secret, f"{place}.credentials."),
+            overrides,
+            schedule,
+            mode,
+            preset,
+            changes,
+            credentials,
         )
 
     def extractor(self, entry: Mapping[str, Any], connector: ConnectorType, place: str) -> Plugin | None:
@@ -196,12 +215,16 @@ class _Reader:
                 text = f"is no setting of {plugin.name}. {suggestion(str(name), known)}".rstrip()
                 self.bad(f"{place}.credentials.{name}", text)
 
-    def how_mapped(self, entry: Mapping[str, Any], connector: ConnectorType, place: str) -> tuple[str, dict[str, Any]]:
+    def how_mapped(
+        self, entry: Mapping[str, Any], connector: ConnectorType | None, place: str
+    ) -> tuple[str, dict[str, Any]]:
         """Preset and changes to it, checked by the mapper's own reading of them."""
         from transforms import sources
 
-        preset = self.text(entry, "preset", place=place) or connector.preset
+        preset = self.text(entry, "preset", place=place) or (connector.preset if connector else "")
         mapping = self.mapping(entry, "mapping", place)
+        if not preset and not connector:
+            return "", mapping
         if not preset:
             self.bad(
                 f"{place}.preset", f"is missing: how are its records mapped? One of {', '.join(sources.shipped())}"

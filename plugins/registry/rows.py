@@ -7,7 +7,14 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Customer:
+class _Row:
+    def as_dict(self) -> dict[str, Any]:
+        """Column -> value."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Customer(_Row):
     """A tenant (F010)."""
 
     customer_id: str
@@ -24,13 +31,9 @@ class Customer:
     created_at: str | None = None
     updated_at: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Column -> value."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Connector:
+class Connector(_Row):
     """A data source of a tenant (F028): the columns and their defaults."""
 
     connector_id: str
@@ -49,13 +52,9 @@ class Connector:
     created_at: str | None = None
     updated_at: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Column -> value."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Onboarding:
+class Onboarding(_Row):
     """One onboarding: how far it came, and why it ended there."""
 
     onboarding_id: str
@@ -65,7 +64,3 @@ class Onboarding:
     error_class: str | None = None
     started_at: str | None = None
     updated_at: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Column -> value."""
-        return asdict(self)

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from mcp import Client
 from onboarding_place import PASSWORD, Place
-from test_onboard import onboard
+from onboarding_runs import onboard
 
 from plugins.mcp_server import configuring
 from plugins.mcp_server.access import Access

@@ -4,35 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from onboarding_place import PASSWORD, Place, definition, make, till
+from onboarding_place import PASSWORD, Place, make, till
+from onboarding_runs import PATH, onboard
 
 from plugins import doctor
-from plugins.onboarding import reading
-from plugins.onboarding.onboarding import Onboarder
-from plugins.processes import Stopper
-from plugins.progress import PlainLines
 from plugins.registry.tables import CONNECTORS
-
-PATH = "growthnav-acme-connector-postgres-till"
-
-
-class Silent:
-    """Watches nothing."""
-
-    def status(self, status: str) -> None: ...
-    def tested(self, source: Any) -> None: ...
-    def done(self, step: Any) -> None: ...
-    def undone(self, step: Any) -> None: ...
-
-
-def onboard(place: Place, **changes: Any) -> None:
-    project = place.project
-    onboarder = Onboarder(project, reading.read(project, definition(**changes), "test"), Silent())
-    with Stopper() as stopper:
-        onboarder.run(onboarder.plan(), PlainLines(), stopper, initial_sync=False)
 
 
 def checks(place: Place, tenant: str = "acme", **options: bool) -> dict[str, doctor.Check]:

@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from contract.rest_runs import Run, run_tap
 from servers import stripe
 from servers.rest import Fault, Service
-from support import BIN
+from support import BIN, run_inside
 
 from pipe.times import to_text
 from taps.stripe.tap import TapStripe
+from targets.duckdb.target import TargetDuckDB
 
 DAY = 86_400
 
@@ -205,3 +207,26 @@ def test_a_connected_account_and_a_lookback(account: Service):
     assert {call.headers["stripe-account"] for call in account.calls} == {"acct_1"}
     second = sync(account, ["charges"], first.state, lookback_days=2)
     assert len(second.rows("charges")) == 9  # the newest, and two days of four
+
+
+def test_row_29_a_week_read_again_makes_no_duplicates_and_applies_late_edits(account: Service, tmp_path: Path):
+    """A late edit that no event tells of: two and a half days old, and one outside of the window."""
+    database = tmp_path / "w.duckdb"
+
+    def load(run: Run) -> dict[str, int]:
+        done = run_inside(TargetDuckDB, {"filepath": str(database)}, run.messages)
+        assert done.code == 0, done.log
+        with duckdb.connect(str(database), read_only=True) as connection:
+            rows = connection.execute("SELECT id, amount FROM charges").fetchall()
+        assert len({key for key, _ in rows}) == len(rows)
+        return dict(rows)
+
+    first = sync(account, ["charges"])
+    before = load(first)
+    late, too_late = account.corpus["charges"][10], account.corpus["charges"][60]
+    late |= {"amount": late["amount"] + 7}
+    too_late |= {"amount": too_late["amount"] + 7}
+    account.touch()
+    second = sync(account, ["charges"], first.state, lookback_days=7)
+    assert 28 <= len(second.rows("charges")) <= 30
+    assert load(second) == before | {late["id"]: before[late["id"]] + 7}
