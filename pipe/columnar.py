@@ -11,11 +11,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 MEMORY_LIMIT = "512MB"
 READ_ROWS = 10_000
@@ -165,6 +168,22 @@ def write(table: pa.Table, path: Path, form: str, compression: str | None = None
 def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     """The rows a query gives, as a table."""
     return connection.sql(query).to_arrow_table()
+
+
+def text_parts(column: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Offsets into the bytes of a text column, and the bytes; a null has none."""
+    wide = pa.types.is_large_string(column.type)
+    _, offsets, data = column.buffers()
+    if offsets is None:
+        return np.zeros(len(column) + 1, np.int64), np.empty(0, np.uint8)
+    places = np.frombuffer(offsets, np.int64 if wide else np.int32)[column.offset : column.offset + len(column) + 1]
+    return places, np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+
+
+def has_nul(column: pa.Array) -> bool:
+    """Whether any text of a column holds a NUL, which no warehouse takes."""
+    places, data = text_parts(column)
+    return not data[places[0] : places[-1]].all()
 
 
 def quoted(name: str) -> str:

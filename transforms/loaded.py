@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipe.columnar import has_nul, text_parts
 from transforms.columns_text import NUMBER_TYPE
 
 if TYPE_CHECKING:
@@ -121,8 +122,7 @@ def trimmed(column: pa.Array) -> pa.Array:
 
 def with_nul(column: pa.Array) -> NDArray[np.bool_] | None:
     """Which texts hold a NUL; None when no text does."""
-    places, data = _parts(column)
-    if data[places[0] : places[-1]].all():
+    if not has_nul(column):
         return None
     found = pc.match_substring(column, "\0").fill_null(False)
     return np.asarray(found, np.bool_)
@@ -138,20 +138,10 @@ def _is_small(value: Any) -> bool:
 
 def _suspects(column: pa.Array) -> NDArray[np.int64]:
     """Places of texts that may begin or end with white space."""
-    offsets, data = _parts(column)
+    offsets, data = text_parts(column)
     starts, ends = offsets[:-1], offsets[1:]
     filled = np.flatnonzero(ends > starts)
     if not len(filled):
         return filled
     edges: NDArray[np.bool_] = _FIRST_BYTES[data[starts[filled]]] | _LAST_BYTES[data[ends[filled] - 1]]
     return filled[edges]
-
-
-def _parts(column: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Offsets into the bytes of a text column, and the bytes; a null has none."""
-    wide = pa.types.is_large_string(column.type)
-    _, offsets, data = column.buffers()
-    if offsets is None:
-        return np.zeros(len(column) + 1, np.int64), np.empty(0, np.uint8)
-    places = np.frombuffer(offsets, np.int64 if wide else np.int32)[column.offset : column.offset + len(column) + 1]
-    return places, np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)

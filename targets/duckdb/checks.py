@@ -51,8 +51,8 @@ def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
         *(f"count(c{number}) > 0" for number in optional),
         *(f"count(*) FILTER (WHERE bad IS NULL AND abs(c{number}) > {BIGINT_MAX}) > 0" for number in whole),
     ]
-    found = connection.execute(f"SELECT {', '.join(aggregates)} FROM {staged.table}").fetchone()
-    bad, rounded, first, *flags = found or (0, 0, None)
+    found = connection.execute(f"SELECT {', '.join(aggregates)} FROM {staged.table}").fetchall()
+    bad, rounded, first, *flags = found[0]
     are_filled, are_large = flags[: len(optional)], flags[len(optional) :]
     return Findings(
         bad,
@@ -61,6 +61,14 @@ def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
         frozenset(number for number, filled in zip(optional, are_filled, strict=True) if filled),
         tuple(number for number, large in zip(whole, are_large, strict=True) if large),
     )
+
+
+def has_key_twice(connection: DuckDBPyConnection, staged: StagedTable) -> bool:
+    """Whether two rows have the same key."""
+    if not staged.keys:
+        return False
+    query = f"SELECT count(*) > count(DISTINCT ({', '.join(staged.keys)})) FROM {staged.table}"
+    return bool(connection.execute(query).fetchall()[0][0])
 
 
 def rejects(connection: DuckDBPyConnection, staged: StagedTable) -> list[Reject]:

@@ -11,7 +11,7 @@ import duckdb
 
 from pipe import times
 from targets.core.columns import DELETED_AT, TABLE_VERSION
-from targets.duckdb import database
+from targets.duckdb import checks, database
 from targets.duckdb.columns import plan, quoted
 from targets.duckdb.staging import Stager
 from targets.duckdb.tables import Tables
@@ -43,6 +43,10 @@ class DuckDBLoader:
 
     def commit(self, staged: list[StagedTable], before: int | None) -> None:
         """Merge all of it in one transaction, without the records from input line `before` on."""
+        if before is not None:
+            for each in staged:
+                with database.engine_errors(each.batch.schema.stream):
+                    self._stager.in_table(each)
         with database.engine_errors(), self._transaction():
             for each in staged:
                 stream = each.batch.schema.stream
@@ -53,7 +57,7 @@ class DuckDBLoader:
                         self._activate(stream, each.batch.activate)
                 self._streams.add(stream)
         for each in staged:
-            self._connection.execute(f"DROP TABLE {each.table}")
+            self._stager.drop(each)
 
     def close(self) -> None:
         """Close the file, tidied if it needs it, and remove the spool."""
@@ -81,11 +85,12 @@ class DuckDBLoader:
         columns = dict(enumerate(staged.columns))
         if before is not None:
             execute(f"DELETE FROM {source} WHERE rowid >= {staged.rows_before(before)}")
-        keys = {f"c{number}": column for number, column in columns.items() if column.is_key}
-        if keys:
-            self._keep_last(source, ", ".join(keys))
+        if staged.keys:
+            if not staged.is_view and checks.has_key_twice(self._connection, staged):
+                keys = ", ".join(staged.keys)  # the last that came stays
+                execute(f"DELETE FROM {source} WHERE rowid NOT IN (SELECT max(rowid) FROM {source} GROUP BY {keys})")
             same = " AND ".join(
-                f"t.{quoted(column.name)} = {column.stored(f's.{name}')}" for name, column in keys.items()
+                f"t.{quoted(column.name)} = {column.stored(f's.{name}')}" for name, column in staged.keys.items()
             )
             execute(f"DELETE FROM {table} AS t USING {source} AS s WHERE {same}")
         alive = ""
@@ -95,16 +100,9 @@ class DuckDBLoader:
         stored = {
             quoted(column.name): column.stored(f"c{number}") for number, column in self._tables.stored(staged).items()
         }
-        execute(f"INSERT INTO {table} ({', '.join(stored)}) SELECT {', '.join(stored.values())} FROM {source} {alive}")
-
-    def _keep_last(self, source: str, keys: str) -> None:
-        """Of rows with the same key, the last that came stays."""
-        (twice,) = self._connection.execute(f"SELECT count(*) > count(DISTINCT ({keys})) FROM {source}").fetchone() or (
-            False,
-        )
-        if twice:
-            self._connection.execute(
-                f"DELETE FROM {source} WHERE rowid NOT IN (SELECT max(rowid) FROM {source} GROUP BY {keys})"
+        with self._stager.in_order(typed=staged.is_view):
+            execute(
+                f"INSERT INTO {table} ({', '.join(stored)}) SELECT {', '.join(stored.values())} FROM {source} {alive}"
             )
 
     def _activate(self, stream: str, version: int) -> None:

@@ -8,6 +8,8 @@ import glob
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from pipe import columnar
 from targets.core.columns import DataType, folded
 from targets.duckdb.columns import Column, literal, quoted
@@ -92,14 +94,29 @@ def _by_pointer(part: Part, columns: Sequence[Column]) -> tuple[str, list[str]]:
 def _typed(connection: DuckDBPyConnection, part: Part, columns: Sequence[Column]) -> Source:
     read = f"{columnar.source(connection, [part.path], part.format, str(part.path))} AS r"
     types = columnar.columns(connection, read)
+    clean = _clean(part)
     return read, [
-        _typed_value(column, types[column.origin.name]) if column.origin.name in types else None for column in columns
+        _typed_value(column, types[column.origin.name], is_clean=column.origin.name in clean)
+        if column.origin.name in types
+        else None
+        for column in columns
     ]
 
 
-def _typed_value(column: Column, file_type: str) -> Value:
+def _clean(part: Part) -> set[str]:
+    """Text columns of an Arrow file that need no look for NUL; reading its bytes is a fifth of what SQL takes."""
+    if part.format != "arrow":
+        return set()
+    table = columnar.read(part.path, part.format)
+    texts = (each.name for each in table.schema if pa.types.is_string(each.type) or pa.types.is_large_string(each.type))
+    return {name for name in texts if not any(map(columnar.has_nul, table.column(name).chunks))}
+
+
+def _typed_value(column: Column, file_type: str, *, is_clean: bool) -> Value:
     """A type that fits as it is; anything else goes through text, as records do."""
     name = f"r.{quoted(column.origin.name)}"
+    if column.kind is DataType.TEXT and is_clean:
+        return Value(name, typed=True)
     if column.kind is DataType.TEXT:
         nested = file_type.startswith(("STRUCT", "MAP", "UNION")) or file_type.endswith("]")
         return Value(_without_nul(column, f"to_json({name})::VARCHAR" if nested else f"{name}::VARCHAR"))

@@ -18,6 +18,8 @@ class StagedTable(Staged):
     """A batch in a temporary table."""
 
     table: str = ""
+    """Or a view of the files themselves."""
+    is_view: bool = False
     columns: tuple[Column, ...] = ()
     filled: frozenset[int] = frozenset()
     """Numbers of the optional columns that have a value in some row."""
@@ -25,6 +27,11 @@ class StagedTable(Staged):
     """Rows whose record is no object, as they came."""
     parts: tuple[tuple[Part, int, int], ...] = ()
     """Each part with its first row and the row after its last."""
+
+    @property
+    def keys(self) -> dict[str, Column]:
+        """The key columns by their names here."""
+        return {f"c{number}": column for number, column in enumerate(self.columns) if column.is_key}
 
     def widen(self, number: int) -> None:
         """Give column `number` the type for larger whole numbers."""

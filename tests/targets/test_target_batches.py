@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from support import record, run_inside, schema, state
 
+from pipe import columnar
 from pipe.batches import PREFIX
 from targets.duckdb.target import TargetDuckDB
 
@@ -131,3 +133,56 @@ def test_parquet_of_every_type(tmp_path: Path) -> None:
             "1", "5", "1.5", "x", "[1,2]", '{"a":1}', '{"k":"v"}', "2024-05-01 08:00:00+00", "10:30:00", "NUL",
             '{"a": 1}', '"not json"',
         )  # fmt: skip
+
+
+def arrow(tmp_path: Path, name: str, given: list[dict[str, Any]]) -> Path:
+    path = tmp_path / f"{PREFIX}{name}.arrow"
+    columnar.write(pa.Table.from_pylist(given), path, "arrow")
+    return path
+
+
+def both_ways(tmp_path: Path, *blocks: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """The rows that blocks give as Arrow files, which must be those that they give as records."""
+    files = [message(arrow(tmp_path, str(number), block), form="arrow") for number, block in enumerate(blocks)]
+    assert load(tmp_path, *files, state(n=1)).lines == [b'{"n": 1}']
+    found = rows(tmp_path, "SELECT id, v FROM s ORDER BY id")
+    (tmp_path / "b.duckdb").unlink()
+    assert load(tmp_path, *(record("s", **each) for block in blocks for each in block), state(n=1)).code == 0
+    assert rows(tmp_path, "SELECT id, v FROM s ORDER BY id") == found
+    return found
+
+
+def test_arrow_files_are_merged_as_records_are(tmp_path: Path) -> None:
+    plain = [{"id": str(number), "v": "x"} for number in range(100)]
+    assert len(both_ways(tmp_path, plain, [{"id": "a", "v": None}])) == 101
+
+
+def test_of_equal_keys_in_arrow_files_the_last_wins(tmp_path: Path) -> None:
+    assert both_ways(tmp_path, [{"id": "1", "v": "old"}, {"id": "2", "v": "x"}], [{"id": "1", "v": "new"}]) == [
+        ("1", "new"),
+        ("2", "x"),
+    ]
+
+
+def test_nul_in_arrow_files_is_left_out(tmp_path: Path) -> None:
+    assert both_ways(tmp_path, [{"id": "1\0", "v": "a\0b"}]) == [("1", "ab")]
+
+
+def test_arrow_files_replace_what_is_there(tmp_path: Path) -> None:
+    for value in ("old", "new"):
+        load(tmp_path, message(arrow(tmp_path, value, [{"id": "1", "v": value}]), form="arrow"))
+    assert rows(tmp_path, "SELECT * FROM s") == [("1", "new")]
+
+
+def test_an_arrow_file_without_a_key_is_refused_and_stays(tmp_path: Path) -> None:
+    path = arrow(tmp_path, "bad", [{"id": "1", "v": "x"}, {"id": None, "v": "y"}])
+    done = load(tmp_path, message(path, form="arrow"), state(n=1))
+    assert (done.code, done.lines, path.exists()) == (65, [], True)
+    assert rows(tmp_path, "SELECT * FROM s") == []
+
+
+def test_arrow_files_after_a_refused_record_of_another_stream_are_left_out(tmp_path: Path) -> None:
+    good = [message(arrow(tmp_path, name, [{"id": name, "v": "x"}]), form="arrow") for name in ("before", "after")]
+    done = load(tmp_path, schema("t", ["id"], ["id"]), good[0], record("t", v="no key"), good[1], state(n=1))
+    assert done.code == 65
+    assert rows(tmp_path, "SELECT id FROM s") == [("before",)]
