@@ -13,29 +13,9 @@ from servers.rest import Answer, Endpoint, Fault, Request, Service, by_token
 
 from pipe.errors import ConfigurationError, CredentialsError, RetriableError
 from taps.base.rest.auth import OAuth, bearer
-from taps.base.rest.client import Client, MissingError
 from taps.base.rest.credentials import CredentialStore
 from taps.base.rest.pages import Token
 from taps.base.rest.resource import Resource
-from taps.base.rest.session import GuardedSession
-
-
-def test_a_session_for_vendors_libraries_has_the_same_policies(guarded: tuple[Service, Tokens]):
-    service, _ = guarded
-    auth = OAuth(f"{service.url}/token", {"grant_type": "refresh_token"}, store=CredentialStore(None, "first"))
-    waits: list[float] = []
-    seen: list[int] = []
-    client = Client(service.url, auth=auth, sleep=waits.append, watch=lambda reply: seen.append(reply.status))
-    service.faults += [Fault("rate_seconds", path="/things", value=3), Fault("expire_token", after=1, path="/things")]
-    session = GuardedSession(client)
-    session.where = "things"
-    answers = [session.get(f"{service.url}/things", headers={"Authorization": "Bearer stale"}).json() for _ in range(3)]
-    assert [len(answer["data"]) for answer in answers] == [10, 10, 10]
-    assert waits == [3]
-    assert seen == [429, 200, 401, 200, 200]
-    assert client.account.calls["things"] == 5
-    with pytest.raises(MissingError):
-        session.get(f"{service.url}/nothing")
 
 
 def test_sign_in_counts_as_calls_too(guarded: tuple[Service, Tokens]):

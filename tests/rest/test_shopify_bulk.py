@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from contract.rest_runs import Run, run_tap
-from servers import shopify
+from servers import shopify, shopify_rows
 from servers.rest import Fault
 from servers.shopify import Shopify
 
@@ -110,16 +110,18 @@ def test_bulk_and_pages_give_the_same_records(store: Shopify):
 
 def test_after_the_first_load_rows_come_by_pages(store: Shopify):
     now = datetime.now(UTC)
-    store.corpus["orders"][-1]["updatedAt"] = shopify.stamp_of(now - timedelta(days=2))
+    store.corpus["orders"][-1]["updatedAt"] = shopify_rows.stamp_of(now - timedelta(days=2))
     store.touch()
     first = sync(store, ["orders"])
-    store.corpus["orders"][3] |= shopify.refund(store.corpus["orders"][3], "5.00", shopify.stamp_of(now))
+    store.corpus["orders"][3] |= shopify_rows.refund(store.corpus["orders"][3], "5.00", shopify_rows.stamp_of(now))
     store.touch()
     store.forget()
     second = sync(store, ["orders"], first.state)
     assert len(store.operations) == 1
-    assert second.rows("orders").keys() == {(shopify.gid("Order", number),) for number in (3, 99)}
-    assert second.rows("orders")[(shopify.gid("Order", 3),)]["refunds"][0]["totalRefundedSet"] == shopify.money("5.00")
+    assert second.rows("orders").keys() == {(shopify_rows.gid("Order", number),) for number in (3, 99)}
+    assert second.rows("orders")[(shopify_rows.gid("Order", 3),)]["refunds"][0][
+        "totalRefundedSet"
+    ] == shopify_rows.money("5.00")
 
 
 def test_a_long_gap_is_read_in_bulk_again(store: Shopify):

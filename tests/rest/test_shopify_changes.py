@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from contract.rest_runs import Run, run_tap
-from servers import shopify
+from servers import shopify, shopify_rows
 from servers.rest import Answer, Fault
 from servers.shopify import Shopify
 
@@ -142,7 +142,10 @@ def test_a_query_that_shopify_does_not_know_fails_at_once(store: Shopify):
 
 def test_hidden_orders_are_told_of(store: Shopify):
     recent = datetime.now(UTC) - timedelta(days=10)
-    store.corpus["orders"][5] |= {"createdAt": shopify.stamp_of(recent), "updatedAt": shopify.stamp_of(recent)}
+    store.corpus["orders"][5] |= {
+        "createdAt": shopify_rows.stamp_of(recent),
+        "updatedAt": shopify_rows.stamp_of(recent),
+    }
     store.scopes.remove("read_all_orders")
     store.touch()
     run = sync(store, ["orders", "customers"])
@@ -195,7 +198,7 @@ def test_deleted_objects_are_marked_with_their_number(store: Shopify):
     first = sync(store, names)
     gone = {name: store.corpus[name][7] for name in names}
     for name in names:
-        shopify.destroy(store, name, 7)
+        shopify_rows.destroy(store, name, 7)
     second = sync(store, names, first.state)
     for name, row in gone.items():
         marked = [record for record in second.records(name) if record.get("_sdc_deleted_at")]
@@ -207,14 +210,14 @@ def test_deleted_objects_are_marked_with_their_number(store: Shopify):
 
 @pytest.mark.parametrize("count", [5, 6, 105, 106, 250])
 def test_an_order_has_all_of_its_lines(store: Shopify, count: int):
-    long = shopify.order(0, lineItems=[shopify.line("LineItem", 0, place) for place in range(count)])
+    long = shopify_rows.order(0, lineItems=[shopify_rows.line("LineItem", 0, place) for place in range(count)])
     store.corpus["orders"] = [long]
     [record] = sync(store, ["orders"]).records("orders")
     assert [line["id"] for line in record["lineItems"]] == [line["id"] for line in long["lineItems"]]
 
 
 def test_an_order_that_goes_away_while_its_lines_are_read_keeps_those_that_came(store: Shopify):
-    store.corpus["orders"] = [shopify.order(40)]
+    store.corpus["orders"] = [shopify_rows.order(40)]
     store.faults.append(Fault("change", 2, 1, "graphql.json", lambda service: service.corpus["orders"].clear()))
     [record] = sync(store, ["orders"], start_date="2023-11-20").records("orders")
     assert store.counts["change"] == 1
@@ -222,7 +225,9 @@ def test_an_order_that_goes_away_while_its_lines_are_read_keeps_those_that_came(
 
 
 def test_a_thousand_customers_of_one_moment_survive_a_cut(store: Shopify):
-    store.corpus["customers"] = [shopify.customer(number, updatedAt=shopify.stamp(4)) for number in range(1000)]
+    store.corpus["customers"] = [
+        shopify_rows.customer(number, updatedAt=shopify_rows.stamp(4)) for number in range(1000)
+    ]
     store.faults.append(Fault("status", 5, 10_000, "graphql.json", 500))
     cut = attempt(store, ["customers"])
     assert cut.error is not None

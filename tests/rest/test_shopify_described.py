@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from contract.rest_runs import run_tap
 from graphql import GraphQLResolveInfo, execute, parse, validate
-from servers import shopify
+from servers import shopify, shopify_rows
 from servers.rest import Row
 from servers.shopify_schema import schema
 
@@ -81,7 +81,7 @@ def judged(query: str, variables: Row, data: Row) -> Any:
 @pytest.mark.parametrize("first_load", ["bulk", "pages"])
 def test_requests_and_answers_are_as_described(first_load: str):
     store = shopify.service(60)
-    shopify.destroy(store, "products", 3)
+    shopify_rows.destroy(store, "products", 3)
     store.answers = []
     with store.serving() as url:
         config = {"shop": "flowers", "access_token": shopify.TOKEN, "api_url": url, "first_load": first_load}

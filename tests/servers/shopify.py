@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import hashlib
 import json
 import re
@@ -13,23 +12,44 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphql import DocumentNode, FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode, parse
-from graphql.utilities import value_from_ast_untyped
+from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode
 from servers.rest import Answer, Endpoint, Packed, Request, Row, Service, encode
+from servers.shopify_graph import arguments, cost, is_paged, parsed, project
+from servers.shopify_rows import make, order, stamp_of
 
 TOKEN = "shpat_canary_0123456789"
+
+
 CLIENT_SECRET = "shpss_canary_0123456789"
+
+
 REFRESH = "shprt_refresh_canary_1"
+
+
 VERSION = "2026-10"
+
+
 PATH = f"/admin/api/{VERSION}/graphql.json"
-START = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
-STEP = timedelta(hours=6)
+
+
 SCOPES = frozenset({"read_orders", "read_all_orders", "read_customers", "read_products", "read_locations"})
+
+
 NAMES = {"abandonedCheckouts": "abandoned_checkouts"}
+
+
 SORTED = {"UPDATED_AT": "updatedAt", "CREATED_AT": "createdAt"}
+
+
 KINDS = {"Order": "orders", "Product": "products", "AbandonedCheckout": "abandoned_checkouts"}
+
+
 MOST_POINTS, BUCKET, RESTORED = 1000, 2000.0, 100.0
+
+
 _TERM = re.compile(r"(?P<field>\w+):(?P<op>>=|<=|<|)'?(?P<value>[^' ]+)'?")
+
+
 _PLANS = {"updated_at": "updatedAt", "created_at": "createdAt", "action": "action", "subject_type": "subjectType"}
 
 
@@ -70,12 +90,6 @@ def failure(status: int, code: str) -> Row:
     return {"errors": [{"message": text, "extensions": {"code": code}}] if status == 200 else text}
 
 
-@functools.lru_cache(maxsize=500)
-def parsed(query: str) -> DocumentNode:
-    """The query as a tree."""
-    return parse(query)
-
-
 def _graphql(service: Service, request: Request) -> Answer:
     assert isinstance(service, Shopify)
     if not service.allowed(request):
@@ -107,68 +121,6 @@ def _graphql(service: Service, request: Request) -> Answer:
     elif not isinstance(answer.body, dict) or "errors" not in answer.body:
         answer.body = {"data": {name: answer.body}, **extensions}
     return answer
-
-
-def arguments(field: FieldNode, variables: Row) -> Row:
-    """The values of a field's arguments."""
-    return {
-        argument.name.value: value_from_ast_untyped(argument.value, variables) for argument in field.arguments or ()
-    }
-
-
-def cost(chosen: SelectionSetNode, variables: Row) -> int:
-    """Points, by the published rules: an object one, a list of pages two and its objects, a value nothing."""
-    points = 0
-    for field in chosen.selections:
-        if isinstance(field, InlineFragmentNode):
-            points += cost(field.selection_set, variables)
-        elif isinstance(field, FieldNode) and field.selection_set and field.name.value != "pageInfo":
-            size = arguments(field, variables).get("first")
-            inside = cost(field.selection_set, variables)
-            points += inside if field.name.value in {"nodes", "edges"} else 2 + size * inside if size else 1 + inside
-        if isinstance(field, FieldNode) and field.name.value in {"nodes", "node"}:
-            points += 1
-    return points
-
-
-def project(chosen: SelectionSetNode, value: Any, variables: Row) -> Any:
-    """What of a value is asked for; a list whose pages are asked for is given in pages."""
-    if isinstance(value, list):
-        return [project(chosen, item, variables) for item in value]
-    if value is None:
-        return None
-    found: Row = {}
-    for field in chosen.selections:
-        if isinstance(field, InlineFragmentNode):
-            found |= project(field.selection_set, value, variables)
-        elif isinstance(field, FieldNode):
-            name = field.name.value
-            inner = value[name]
-            if field.selection_set and _is_paged(field.selection_set):
-                inner = _inner_page(field, inner, variables)
-            elif field.selection_set:
-                inner = project(field.selection_set, inner, variables)
-            found[field.alias.value if field.alias else name] = inner
-    return found
-
-
-def _is_paged(chosen: SelectionSetNode) -> bool:
-    return any(isinstance(field, FieldNode) and field.name.value in {"nodes", "edges"} for field in chosen.selections)
-
-
-def _inner_page(field: FieldNode, rows: list[Row], variables: Row) -> Row:
-    given = arguments(field, variables)
-    start = int(given.get("after") or 0)
-    end = start + given["first"]
-    assert field.selection_set
-    [nodes] = [
-        one for one in field.selection_set.selections if isinstance(one, FieldNode) and one.name.value == "nodes"
-    ]
-    assert nodes.selection_set
-    return {
-        "nodes": project(nodes.selection_set, rows[start:end], variables),
-        "pageInfo": {"hasNextPage": end < len(rows), "endCursor": str(min(end, len(rows)))},
-    }
 
 
 def _listed(service: Shopify, request: Request, field: FieldNode, given: Row) -> Answer:
@@ -257,9 +209,6 @@ def _installation(service: Shopify, request: Request, field: FieldNode, given: R
     return Answer(project(field.selection_set, scopes, {}))
 
 
-# Bulk operations.
-
-
 def _submit(service: Shopify, request: Request, field: FieldNode, given: Row) -> Answer:
     errors: list[Row] = []
     key = f"gid://shopify/BulkOperation/{len(service.operations) + 1}"
@@ -332,7 +281,7 @@ def _download(service: Service, request: Request) -> Answer:
 def bulk_lines(field: FieldNode, rows: list[Row]) -> list[bytes]:
     """The result as lines: objects, and behind them, but not next to them, those of their inner list."""
     node = _below(field)
-    inner = [one for one in node.selections if isinstance(one, FieldNode) and one.selection_set and _is_paged(one.selection_set)]  # fmt: skip
+    inner = [one for one in node.selections if isinstance(one, FieldNode) and one.selection_set and is_paged(one.selection_set)]  # fmt: skip
     own = SelectionSetNode(selections=tuple(one for one in node.selections if one not in inner))
     lines: list[bytes] = []
     waiting: deque[list[bytes]] = deque()
@@ -380,168 +329,6 @@ def _grant(service: Service, request: Request) -> Answer:
     head, _, number = service.refresh.rpartition("_")
     service.refresh = f"{head}_{int(number) + 1}"
     return Answer({"access_token": service.token, "expires_in": 3600, "refresh_token": service.refresh})
-
-
-# What is in the store.
-
-
-def stamp_of(when: datetime) -> str:
-    """The moment as Shopify writes it."""
-    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def stamp(number: int, step: timedelta = STEP, **more: float) -> str:
-    """When the row of that number was made."""
-    return stamp_of(START + number * step + timedelta(**more))
-
-
-def gid(kind: str, number: int) -> str:
-    """A global id."""
-    return f"gid://shopify/{kind}/{1000 + number}"
-
-
-def ids(kind: str, number: int) -> Row:
-    """Both ids."""
-    return {"id": gid(kind, number), "legacyResourceId": str(1000 + number)}
-
-
-def amount(text: str, currency: str = "USD") -> Row:
-    """An amount, in the currency's major unit."""
-    return {"amount": text, "currencyCode": currency}
-
-
-def money(text: str, currency: str = "USD") -> Row:
-    """The same for an order."""
-    return {"shopMoney": amount(text, currency)}
-
-
-ADDRESS = {"firstName": "Ann", "lastName": "Rosen", "company": "Acme", "address1": "1 Main St", "address2": "Apt 2",
-           "city": "Chicago", "provinceCode": "IL", "zip": "60601", "countryCodeV2": "US", "countryCode": "US",
-           "phone": "+13125550100"}  # fmt: skip
-
-
-def line(kind: str, number: int, place: int) -> Row:
-    """A line of an order, or of a basket that was left."""
-    return {
-        "id": f"gid://shopify/{kind}/{(1000 + number) * 100 + place}", "name": f"Tea {place} - Large",
-        "title": f"Tea {place}", "variantTitle": "Large", "sku": f"T{place}", "vendor": "Leaf", "quantity": place + 1,
-        "currentQuantity": place + 1, "isGiftCard": False, "requiresShipping": True,
-        "originalUnitPriceSet": money("5.00"), "discountedTotalSet": money("4.50"),
-        "discountedTotalPriceSet": money("4.50"), "product": ids("Product", place), "variant": ids("ProductVariant", place),
-    }  # fmt: skip
-
-
-def order(number: int, step: timedelta = STEP, **changes: Any) -> Row:
-    """An order; every third is a guest's, and some have more lines than come with a page."""
-    total = f"{10 + number % 90}.50"
-    who: Row = {"customer": ids("Customer", number % 50)} if number % 3 else {"customer": None}
-    lines = [line("LineItem", number, place) for place in range(1 + number % 3 if number % 40 else 7)]
-    paid = {"id": gid("OrderTransaction", number), "kind": "SALE", "status": "SUCCESS", "gateway": "shopify_payments",
-            "test": False, "createdAt": stamp(number, step), "processedAt": stamp(number, step),
-            "amountSet": money(total)}  # fmt: skip
-    return {
-        **ids("Order", number), "name": f"#{1000 + number}", "email": f"guest{number}@example.com",
-        "phone": f"+1312555{number % 10000:04}", "note": "Thanks", "poNumber": "PO1", "confirmationNumber": "XYZ",
-        "currencyCode": "USD", "presentmentCurrencyCode": "CAD", "displayFinancialStatus": "PAID",
-        "displayFulfillmentStatus": "FULFILLED", "returnStatus": "NO_RETURN",
-        "cancelReason": "CUSTOMER" if number % 50 == 49 else None, "sourceName": "web", "sourceIdentifier": "s1",
-        "customerLocale": "en", "test": False, "confirmed": True, "closed": True, "edited": False,
-        "taxesIncluded": False, "customerAcceptsMarketing": True, "number": 1000 + number,
-        "subtotalLineItemsQuantity": 2, "currentSubtotalLineItemsQuantity": 2, "createdAt": stamp(number, step),
-        "updatedAt": stamp(number, step, seconds=30), "processedAt": stamp(number, step),
-        "cancelledAt": stamp(number, step, seconds=20) if number % 50 == 49 else None,
-        "closedAt": stamp(number, step, seconds=25), "tags": ["vip"], "discountCodes": ["TEN"],
-        "paymentGatewayNames": ["shopify_payments"], "customAttributes": [{"key": "gift", "value": "yes"}],
-        "lineItems": lines, "refunds": [], "transactions": [paid], **who, "retailLocation": ids("Location", 0),
-        "billingAddress": ADDRESS, "shippingAddress": ADDRESS,
-        "customerJourneySummary": {"lastVisit": {"landingPage": "https://example.com/", "utmParameters": {
-            "source": "google", "medium": "cpc", "campaign": "spring", "term": None, "content": None}}},
-        "totalPriceSet": money(total), "currentTotalPriceSet": money(total), "subtotalPriceSet": money("9.00"),
-        "totalTaxSet": money("1.00"), "totalDiscountsSet": money("0.50"), "totalShippingPriceSet": money("0.50"),
-        "totalTipReceivedSet": money("0.00"), "totalReceivedSet": money(total), "totalRefundedSet": money("0.00"),
-        **changes,
-    }  # fmt: skip
-
-
-def refund(row: Row, text: str, when: str) -> Row:
-    """What changes in an order when some of it is given back."""
-    given = {**ids("Refund", row["number"]), "createdAt": when, "processedAt": when, "updatedAt": when, "note": "Broken",
-             "totalRefundedSet": money(text)}  # fmt: skip
-    return {"refunds": [*row["refunds"], given], "totalRefundedSet": money(text), "updatedAt": when,
-            "displayFinancialStatus": "PARTIALLY_REFUNDED"}  # fmt: skip
-
-
-def customer(number: int, **changes: Any) -> Row:
-    """A customer, changed at another time than made."""
-    return {
-        **ids("Customer", number), "displayName": f"Person{number} Rosen", "firstName": f"Person{number}",
-        "lastName": "Rosen", "locale": "en", "note": "Regular", "state": "ENABLED", "numberOfOrders": "3",
-        "verifiedEmail": True, "taxExempt": False, "dataSaleOptOut": False, "createdAt": stamp(number),
-        "updatedAt": stamp((number * 7) % 350), "tags": ["vip"], "amountSpent": amount("31.50"),
-        "defaultEmailAddress": {"emailAddress": f"person{number}@example.com", "marketingState": "SUBSCRIBED"},
-        "defaultPhoneNumber": {"phoneNumber": f"+1312666{number % 10000:04}"},
-        "defaultAddress": ADDRESS, **changes,
-    }  # fmt: skip
-
-
-def product(number: int) -> Row:
-    """A product with some variants."""
-    variants = [
-        {**ids("ProductVariant", number * 10 + place), "title": "Large", "sku": f"T{place}", "barcode": "123",
-         "price": "5.00", "compareAtPrice": "6.00", "position": place + 1, "inventoryQuantity": 3, "taxable": True,
-         "createdAt": stamp(number), "updatedAt": stamp(number), "selectedOptions": [{"name": "Size", "value": "L"}]}
-        for place in range(1 + number % 8)
-    ]  # fmt: skip
-    return {
-        **ids("Product", number), "title": f"Tea {number}", "handle": f"tea-{number}", "productType": "Tea",
-        "vendor": "Leaf", "status": "ACTIVE", "isGiftCard": False, "tracksInventory": True,
-        "hasOutOfStockVariants": False, "totalInventory": 9, "createdAt": stamp(number), "updatedAt": stamp(number),
-        "publishedAt": stamp(number), "tags": ["green"], "variants": variants,
-        "options": [{"id": gid("ProductOption", number), "name": "Size", "position": 1, "values": ["L"]}],
-        "priceRangeV2": {"minVariantPrice": amount("5.0"), "maxVariantPrice": amount("5.0")},
-        "category": {"id": "gid://shopify/TaxonomyCategory/fb-1", "fullName": "Food"},
-    }  # fmt: skip
-
-
-def location(number: int) -> Row:
-    """A place."""
-    return {
-        **ids("Location", number), "name": f"Shop {number}", "deactivatedAt": stamp(number) if number else None,
-        "isActive": number == 0, "fulfillsOnlineOrders": True, "shipsInventory": True, "hasActiveInventory": True,
-        "isFulfillmentService": False, "createdAt": stamp(number), "updatedAt": stamp(number), "address": ADDRESS,
-    }  # fmt: skip
-
-
-def checkout(number: int) -> Row:
-    """A basket that was left."""
-    return {
-        "id": gid("AbandonedCheckout", number), "name": f"#C{number}", "note": "", "taxesIncluded": False,
-        "createdAt": stamp(number), "updatedAt": stamp(number, minutes=9), "completedAt": stamp(number, hours=2),
-        "discountCodes": [], "customAttributes": [], "lineItems": [line("AbandonedCheckoutLineItem", number, 0)],
-        "customer": ids("Customer", number), "billingAddress": ADDRESS, "shippingAddress": ADDRESS,
-        "totalPriceSet": money("5.00"), "subtotalPriceSet": money("5.00"), "totalTaxSet": money("0.0"),
-        "totalDiscountSet": money("0.0"), "totalLineItemsPriceSet": money("5.00"),
-    }  # fmt: skip
-
-
-def destroy(store: Shopify, name: str, number: int) -> None:
-    """Take an object away now."""
-    row = store.corpus[name].pop(number)
-    now = stamp_of(datetime.now(UTC))
-    store.corpus["events"].append({
-        "id": gid("BasicEvent", len(store.corpus["events"])), "action": "destroy", "subjectId": row["id"],
-        "subjectType": row["id"].split("/")[3].upper(), "createdAt": now,
-    })  # fmt: skip
-    store.touch()
-
-
-def make(rows: int = 350) -> dict[str, list[Row]]:
-    """A store with so many customers and some of everything else."""
-    return {
-        "orders": [order(number) for number in range(100)], "customers": [customer(number) for number in range(rows)],
-        "products": [product(number) for number in range(30)], "locations": [location(number) for number in range(2)],
-        "abandoned_checkouts": [checkout(number) for number in range(40)], "events": [],
-    }  # fmt: skip
 
 
 def service(rows: int = 350, corpus: dict[str, list[Row]] | None = None) -> Shopify:
