@@ -32,7 +32,7 @@ class DuckDBLoader:
         self._connection, self.spool = database.open_database(config)
         self._hard_delete = bool(config["hard_delete"])
         self._tables = Tables(self._connection, config["default_target_schema"], hard_delete=self._hard_delete)
-        self._stager = Stager(self._connection, self.spool)
+        self._stager = Stager(self._connection, self.spool, may_view=True)
         self._streams: set[str] = set()
 
     def stage(self, batch: Batch) -> StagedTable:

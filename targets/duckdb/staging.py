@@ -37,17 +37,21 @@ MALFORMED = -1
 class Stager:
     """Fills temporary tables."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, spool: SpoolDirectory) -> None:
-        """Stage through `connection`; mended files go to `spool`."""
+    def __init__(self, connection: duckdb.DuckDBPyConnection, spool: SpoolDirectory, *, may_view: bool = False) -> None:
+        """Stage through `connection`; mended files go to `spool`.
+
+        With `may_view` a batch may come back as a view (`in_table` copies it), whose rows have no number of their own.
+        """
         self._connection = connection
         self._spool = spool
+        self._may_view = may_view
         self._tables = 0
 
     def stage(self, batch: Batch, columns: Iterable[Column]) -> StagedTable:
         """Stage a batch, without its rejects."""
         self._tables += 1
         staged = StagedTable(batch, table=f"staged_{self._tables}", columns=tuple(columns))
-        found = self._view(staged)
+        found = self._view(staged) if self._may_view else None
         if found is None:
             self._fill(staged, batch.parts)
             found = checks.look(self._connection, staged)
@@ -89,7 +93,8 @@ class Stager:
             self._connection.execute(f"CREATE TEMP VIEW {staged.table} ({names}) AS SELECT *, 0 FROM ({selects})")
             staged.is_view = True
             found = checks.look(self._connection, staged)
-            if not found.bad and found.lacking is None and not checks.has_key_twice(self._connection, staged):
+            is_plain = not (found.bad or found.rounded or found.too_large) and found.lacking is None
+            if is_plain and not checks.has_key_twice(self._connection, staged):
                 staged.rows = sum(rows)
                 return found
         if staged.is_view:

@@ -14,6 +14,7 @@ from google.cloud.bigquery import SchemaField, Table
 from servers.bigquery import PROJECT
 from support import record, state
 
+from pipe import columnar
 from pipe.bigquery import label
 from pipe.outbox import Outbox
 from pipe.streams import CANONICAL, CONVERSIONS
@@ -340,10 +341,11 @@ def test_canonical_streams_get_their_types(place: Place) -> None:
     assert place.table(CONVERSIONS.name).time_partitioning.field == "timestamp"
 
 
-def test_canonical_batch_files(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "second"), [("parquet", 400), ("arrow", 400), ("arrow", 600)])
+def test_canonical_batch_files(place: Place, tmp_path: Path, form: str, second: int) -> None:
     """Files give the rows that records give; they are gone once these are stored."""
     columns = CONVERSIONS.duckdb_columns()
-    files = [Outbox(str(tmp_path)).new_file("parquet") for _ in range(2)]
+    files = [Outbox(str(tmp_path)).new_file(form) for _ in range(2)]
     with duckdb.connect() as connection:
         kinds = {"identity_fragments": "STRUCT(type VARCHAR, value VARCHAR)[]", "raw": "VARCHAR"}
         declared = ", ".join(f'"{name}" {kinds.get(name, kind)}' for name, kind in columns.items())
@@ -355,12 +357,12 @@ def test_canonical_batch_files(place: Place, tmp_path: Path) -> None:
             "[{'type': 'email', 'value': 'h' || i}] AS identity_fragments, '{\"a\": ' || i || '}' AS raw "
             "FROM range(1000) t(i)"
         )
-        connection.execute(f"COPY (FROM c LIMIT 600) TO '{files[0]}' (FORMAT parquet)")
-        connection.execute(f"COPY (FROM c OFFSET 400) TO '{files[1]}' (FORMAT parquet)")
+        for file, part in zip(files, ("LIMIT 600", f"OFFSET {second}"), strict=True):
+            columnar.write(columnar.fetch(connection, f"FROM c {part}"), file, form)
     batch = {
         "type": "BATCH",
         "stream": CONVERSIONS.name,
-        "encoding": {"format": "parquet"},
+        "encoding": {"format": form},
         "manifest": [file.as_uri() for file in files],
     }
     done = place.load(CONVERSIONS.schema_message(), batch, state(n=1))
@@ -371,7 +373,7 @@ def test_canonical_batch_files(place: Place, tmp_path: Path) -> None:
     assert place.rows("SELECT identity_fragments, raw FROM {}.conversions WHERE conversion_id = 'k7'") == [
         ([{"type": "email", "value": "h7"}], {"a": 7})
     ]
-    assert not any(file.exists() for file in files)
+    assert not any(map(Path.exists, files))
 
 
 def test_times_of_batch_files_outside_of_bigquerys_end_the_run(place: Place, tmp_path: Path) -> None:
