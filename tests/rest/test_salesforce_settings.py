@@ -172,13 +172,19 @@ def test_wrong_settings_are_named_before_anything_is_sent(settings: dict[str, An
     assert not run.messages
 
 
-@pytest.mark.parametrize("key", ["no key", "-----BEGIN PRIVATE KEY-----\nPRIVATE\n-----END PRIVATE KEY-----", None])
-def test_a_private_key_that_cannot_be_read(organisation: Organisation, tmp_path: Path, key: str | None):
-    given = {"private_key": key} if key else {"private_key_path": str(tmp_path / "missing.pem")}
+@pytest.mark.parametrize("kind", ["none", "cut", "missing"])
+def test_a_private_key_that_cannot_be_read(organisation: Organisation, tmp_path: Path, pem: tuple[str, str], kind: str):
+    head, *inside, foot = pem[0].splitlines()
+    given = {
+        "none": {"private_key": "PRIVATE"},
+        "cut": {"private_key": "\n".join((head, inside[0], foot))},
+        "missing": {"private_key_path": str(tmp_path / "missing.pem")},
+    }[kind]
     run = attempt(organisation, **APP, username=USER, **given)
     assert isinstance(run.error, ConfigurationError)
     assert next(iter(given)) in str(run.error)
     assert "PRIVATE" not in str(run.error)
+    assert inside[0] not in str(run.error)
     assert not organisation.calls
 
 

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from servers.answering import answering
 
 
 @dataclass
@@ -53,28 +53,9 @@ def server() -> Iterator[Storage]:
     """A new, empty stand-in on a free port of this machine."""
     storage = Storage()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            status, content, generation = storage.answer(self.command, self.path, body)
-            self.send_response(status)
-            self.send_header("content-length", str(len(content)))
-            if generation:
-                self.send_header("x-goog-generation", generation)
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(method: str, url: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
+        status, content, generation = storage.answer(method, url, body)
+        return status, content, {"x-goog-generation": generation} if generation else {}
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        storage.url = f"http://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield storage
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(answer) as storage.url:
+        yield storage

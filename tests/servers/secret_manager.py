@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from servers.answering import answering
 
 _SECRET = re.compile(
     r"/v1/projects/(?P<project>[^/]+)/secrets(?:/(?P<id>[\w-]{1,255}))?(?P<rest>/versions/latest:access|:addVersion)?"
@@ -75,28 +75,9 @@ def server() -> Iterator[SecretManager]:
     """A new, empty stand-in on a free port of this machine."""
     manager = SecretManager()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            status, content = manager.answer(self.command, self.path, json.loads(body or b"{}"))
-            text = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(method: str, url: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
+        status, content = manager.answer(method, url, json.loads(body or b"{}"))
+        return status, json.dumps(content).encode(), {"content-type": "application/json"}
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing: the tests look at `calls`."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        manager.url = f"http://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield manager
-        finally:
-            http.shutdown()
-            thread.join()
+    with answering(answer) as manager.url:
+        yield manager
