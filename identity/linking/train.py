@@ -59,7 +59,12 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
         report.untrained_levels = _labels(model, set())
         return model
     share = max(1, records // RECORDS_TO_LEARN)
-    db.execute(f"CREATE TABLE {_SAMPLE} AS SELECT * FROM {PERSON} WHERE hash(record_id) % {share} = 0 ORDER BY uid")  # noqa: S608
+    # Numbered anew: random pairs are drawn by number, and that of a record follows from all others, new ones too.
+    number = "(row_number() OVER (ORDER BY uid) - 1)::INTEGER AS uid"
+    db.execute(
+        f"CREATE TABLE {_SAMPLE} AS SELECT * REPLACE ({number}) FROM {PERSON} "  # noqa: S608
+        f"WHERE hash(record_id) % {share} = 0 ORDER BY uid"
+    )
     linker = score.linker(db, model, prior * share, _SAMPLE)
     kept = deepcopy(linker._settings_obj.core_model_settings)
     fitted = _fit_u(linker, model, report)
