@@ -212,3 +212,13 @@ def test_a_bucket_holds_the_files(bucket: str) -> None:
     batches.discard(batches.decode(line, 1))
     with pytest.raises(RetriableError, match="the bucket 'tenant' cannot be reached"):
         remote.download(uri, Path(os.devnull))
+
+
+def test_a_folder_that_is_gone_is_let_go(tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        outbox.hold(folder)
+        assert folder in outbox._held
+        shutil.rmtree(folder)
+    assert len([folder for folder in outbox._held if folder.parent == tmp_path]) == 1
