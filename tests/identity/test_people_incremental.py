@@ -17,7 +17,7 @@ from identity.reconcile import memory, settings, tap
 from identity.reconcile.forget import forget
 from identity.reconcile.ledger import Decision
 
-INPUT = world_input(people=120, kiosk=12)
+INPUT = world_input(people=60, kiosk=12)
 LATE = 14
 """Every so many profiles come in the second load."""
 
