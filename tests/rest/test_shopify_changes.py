@@ -216,6 +216,28 @@ def test_an_order_has_all_of_its_lines(store: Shopify, count: int):
     assert [line["id"] for line in record["lineItems"]] == [line["id"] for line in long["lineItems"]]
 
 
+@pytest.mark.parametrize("first_load", ["bulk", "pages"])
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 120])
+def test_a_refund_has_all_of_its_lines(store: Shopify, count: int, first_load: str):
+    for row in store.corpus["orders"][:25]:
+        row.update(shopify_rows.refund(row, "2.50", row["updatedAt"], lines=count))
+    found = sync(store, ["orders"], first_load=first_load).rows("orders")
+    for row in store.corpus["orders"]:
+        [*refunds] = found[(row["id"],)]["refunds"]
+        wanted = [[line["id"] for line in refund["refundLineItems"]] for refund in row["refunds"]]
+        assert [[line["id"] for line in refund["refundLineItems"]] for refund in refunds] == wanted
+    assert not store.problems
+
+
+def test_a_refund_that_goes_away_has_no_lines(store: Shopify):
+    row = store.corpus["orders"][3]
+    row |= shopify_rows.refund(row, "2.50", row["updatedAt"])
+    store.faults.append(Fault("change", 2, 1, "graphql.json", lambda service: service.corpus["orders"].clear()))
+    store.corpus["orders"] = [row]
+    [record] = sync(store, ["orders"], first_load="pages").records("orders")
+    assert record["refunds"][0]["refundLineItems"] == []
+
+
 def test_an_order_that_goes_away_while_its_lines_are_read_keeps_those_that_came(store: Shopify):
     store.corpus["orders"] = [shopify_rows.order(40)]
     store.faults.append(Fault("change", 2, 1, "graphql.json", lambda service: service.corpus["orders"].clear()))
