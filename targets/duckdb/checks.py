@@ -43,16 +43,15 @@ class Findings:
 def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
     """Look at all of it once."""
     columns = list(enumerate(staged.columns))
-    lacking, for_rows = (
-        " OR ".join(column.is_lacking(f"c{number}") for number, column in columns if wanted(column)) or "false"
-        for wanted in (lambda column: column.is_key, lambda column: column.origin.required and not column.is_key)
-    )
+    needed = [(f"c{number}", column) for number, column in columns if column.origin.required]
+    keyless = _any(column.is_lacking(name) for name, column in needed if column.is_key)
+    lacking = _any(column.is_lacking(name) for name, column in needed if not column.is_key)
     optional = [number for number, column in columns if column.origin.optional]
     whole = [number for number, column in columns if column.kind is DataType.INTEGER]
     aggregates = [
         "count(bad)",
         "count(*) FILTER (WHERE rounded)",
-        f"min(rowid) FILTER (WHERE bad IS NULL AND ({lacking} OR (({for_rows}) AND NOT {staged.is_mark})))",
+        f"min(rowid) FILTER (WHERE bad IS NULL AND ({keyless} OR ({lacking} AND NOT {staged.is_mark})))",
         f"count(*) FILTER (WHERE {staged.is_mark})",
         *(f"count(c{number}) > 0" for number in optional),
         *(f"count(*) FILTER (WHERE bad IS NULL AND abs(c{number}) > {BIGINT_MAX}) > 0" for number in whole),
@@ -68,6 +67,10 @@ def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
         frozenset(number for number, filled in zip(optional, are_filled, strict=True) if filled),
         tuple(number for number, large in zip(whole, are_large, strict=True) if large),
     )
+
+
+def _any(tests: Iterable[str]) -> str:
+    return f"({' OR '.join(tests) or 'false'})"
 
 
 def has_key_twice(connection: DuckDBPyConnection, staged: StagedTable) -> bool:

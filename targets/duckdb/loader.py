@@ -99,8 +99,7 @@ class DuckDBLoader:
         }
         with self._stager.in_order(typed=staged.is_view):
             execute(
-                f"INSERT INTO {table} ({', '.join(stored)}) "
-                f"SELECT {', '.join(stored.values())} FROM {source} {alive}"
+                f"INSERT INTO {table} ({', '.join(stored)}) SELECT {', '.join(stored.values())} FROM {source} {alive}"
             )
 
     def _activate(self, stream: str, version: int) -> None:

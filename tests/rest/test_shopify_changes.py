@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Runner, run_tap
 from servers import shopify, shopify_rows
 from servers.rest import Answer, Fault
 from servers.shopify import Shopify
@@ -17,7 +17,14 @@ from pipe.errors import ConfigurationError, CredentialsError, DataError
 from taps.base.rest import graphql
 from taps.shopify.tap import TapShopify
 
-APP = {"client_id": "app", "client_secret": shopify.CLIENT_SECRET}
+APP = {"access_token": None, "client_id": "app", "client_secret": shopify.CLIENT_SECRET}
+
+
+RUNNER = Runner(
+    TapShopify,
+    {"shop": "flowers", "access_token": shopify.TOKEN, "start_date": "2023-11-14", "first_load": "pages"},
+)
+attempt, sync = RUNNER.attempt, RUNNER.sync
 
 
 @pytest.fixture
@@ -25,19 +32,6 @@ def store() -> Iterator[Shopify]:
     service = shopify.service(250)
     with service.serving():
         yield service
-
-
-def attempt(store: Shopify, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    who = {} if "client_id" in settings else {"access_token": shopify.TOKEN}
-    config = {"shop": "flowers", "api_url": store.url, "start_date": "2023-11-14", "first_load": "pages", **who}
-    return run_tap(TapShopify, {**config, **settings}, state, streams)
-
-
-def sync(store: Shopify, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    run = attempt(store, streams, state, **settings)
-    assert run.error is None, run.error
-    assert not store.problems
-    return run
 
 
 # Signing in.
