@@ -44,6 +44,9 @@ RowMapper = Callable[[msgspec.Raw], "bytes | None"]
 """Encoded source record -> encoded canonical record, or `Retraction`; None when a filter leaves it out;
 `SkippableError` when bad."""
 
+_STARTED = times.now_text()
+"""One moment for a whole run, so that both paths say the same."""
+
 IS_DELETED, CHANGED_AT = "is_deleted", "source_updated_at"
 
 MONEY = frozenset({"value", "subtotal", "tax", "tip", "discount", "shipping_amount"})
@@ -182,8 +185,8 @@ class _Compiler(RowReader):
         self._guarded("at = instant(text(v))", "at", DELETED_AT, strict=True)
 
     def _changed_at(self) -> None:
-        """Lines that set `at` to when the record was changed; a source that does not say so is taken to do it now."""
-        self.names["now"] = times.now_text()
+        """Lines that set `at` to when the record was changed; where the source does not say so, to when we began."""
+        self.names["now"] = _STARTED
         rule = self.rule.fields.get(CHANGED_AT, FieldRule())
         self._first(self._candidates(rule.candidates))
         self._convert(CHANGED_AT, rule, "changed", required=False)
