@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stub_project import Ended, Project
+from trials import kills
 
-TRIALS = int(os.environ.get("CHAOS_TRIALS", "2"))
+TRIALS = kills(2)
 
 
 def together(project: Project, names: list[str], gap: float) -> dict[str, Ended]:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from pipeline import STAGES, Kill, Pipeline
+from trials import kills
 
 from pipe.outbox import LOCK
 
 ROWS = 600
 STATE_ROWS = 100
-TRIALS = int(os.environ.get("CHAOS_TRIALS", "2"))
+TRIALS = kills(2)
 
 pytestmark = pytest.mark.chaos
 
