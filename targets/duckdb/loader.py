@@ -11,7 +11,7 @@ import duckdb
 
 from pipe import times
 from targets.core.columns import DELETED_AT, TABLE_VERSION
-from targets.duckdb import checks, database
+from targets.duckdb import database
 from targets.duckdb.columns import plan, quoted
 from targets.duckdb.staging import Stager
 from targets.duckdb.tables import Tables
@@ -79,24 +79,21 @@ class DuckDBLoader:
             raise
 
     def _merge(self, staged: StagedTable, before: int | None) -> None:
-        """Replace the rows whose keys came, append the others; without a key, append all."""
+        """Replace the rows whose keys came and append the others; without a key, append all."""
         execute = self._connection.execute
         source, table = staged.table, self._tables.name(staged.batch.schema.stream)
-        columns = dict(enumerate(staged.columns))
-        if before is not None:
-            execute(f"DELETE FROM {source} WHERE rowid >= {staged.rows_before(before)}")
+        self._stager.settle(staged, before)
+        alive = f"WHERE {staged.mark} IS NULL" if self._hard_delete else ""
         if staged.keys:
-            if not staged.is_view and checks.has_key_twice(self._connection, staged):
-                keys = ", ".join(staged.keys)  # the last that came stays
-                execute(f"DELETE FROM {source} WHERE rowid NOT IN (SELECT max(rowid) FROM {source} GROUP BY {keys})")
             same = " AND ".join(
                 f"t.{quoted(column.name)} = {column.stored(f's.{name}')}" for name, column in staged.keys.items()
             )
+            if staged.has_marks and not self._hard_delete:
+                marked = f"{quoted(DELETED_AT)} = coalesce(t.{quoted(DELETED_AT)}, s.{staged.mark})"
+                marks = f"(SELECT * FROM {source} WHERE {staged.is_mark})"
+                execute(f"UPDATE {table} AS t SET {marked} FROM {marks} AS s WHERE {same}")
+                execute(f"DELETE FROM {source} WHERE {staged.is_mark}")
             execute(f"DELETE FROM {table} AS t USING {source} AS s WHERE {same}")
-        alive = ""
-        if self._hard_delete:
-            deleted = next(number for number, column in columns.items() if column.origin.name == DELETED_AT)
-            alive = f"WHERE c{deleted} IS NULL"
         stored = {
             quoted(column.name): column.stored(f"c{number}") for number, column in self._tables.stored(staged).items()
         }

@@ -94,11 +94,8 @@ def batch_rows(message: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 def canonical(stream: str, row: dict[str, Any]) -> dict[str, Any]:
     """Every field in one form, whether it was a JSON value or a column's."""
-    return {
-        field.name: same(field.kind, row[field.name])
-        for field in CANONICAL[stream].fields
-        if row.get(field.name) is not None
-    }
+    kinds = {field.name: field.kind for field in CANONICAL[stream].fields} | {"_sdc_deleted_at": Kind.TIMESTAMP}
+    return {name: same(kind, row[name]) for name, kind in kinds.items() if row.get(name) is not None}
 
 
 def same(kind: Kind, value: Any) -> Any:
