@@ -20,7 +20,7 @@ INPUT = world_input(people=60, kiosk=12)
 TABLES = {
     "identity_map": "source_system, source_key, global_customer_id, valid_to IS NULL",
     "identities": "* EXCLUDE (minted_at)",
-    "identity_merges": "CASE WHEN event <> 'block' THEN event_id END, event, from_id, to_id, reason, rule, identifier, record_id",
+    "identity_merges": "CASE WHEN event NOT IN ('block', 'relink') THEN event_id END, event, from_id, to_id, reason, rule, identifier, record_id",
     "blocked_identifiers": "type, identifier, reason, records, names, valid_to IS NULL",
 }
 """What of each must be equal: the rest are times of the run, and keys made of them."""
