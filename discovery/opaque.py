@@ -109,7 +109,9 @@ def _times(table: Nameless) -> None:
 
 
 def _lateness(seen: Evidence, moments: Sequence[datetime]) -> tuple[float, bool, datetime]:
-    distinct = round(seen.distinct_share, 1) if seen.dates and seen.dates.has_time else round(seen.distinct_share, 1) / 2
+    distinct = (
+        round(seen.distinct_share, 1) if seen.dates and seen.dates.has_time else round(seen.distinct_share, 1) / 2
+    )
     rising = list(moments) == sorted(moments) or list(moments) == sorted(moments, reverse=True)
     return seen.profile.null_fraction or 0, -distinct if rising else 0.5 - distinct, min(moments)  # type: ignore[return-value]
 

@@ -40,8 +40,9 @@ def amounts(table: Nameless) -> None:
 def _parts(table: Nameless, numeric: list[int], money: list[int], means: dict[int, float]) -> None:
     largest = max((means[index] for index in money), default=0)
     top = [index for index in money if largest and means[index] >= _AS_LARGE * largest]
-    for index in top[-1:]:
-        table.say(index, "value", 0.7, "the largest of its amounts")
+    value = max(top, key=lambda index: (round(means[index], 2), index), default=None)
+    if value is not None:
+        table.say(value, "value", 0.7, "the largest of its amounts")
     for index in dict.fromkeys(numeric):
         seen = table.columns[index]
         share = means[index] / largest if largest else 0
@@ -51,7 +52,7 @@ def _parts(table: Nameless, numeric: list[int], money: list[int], means: dict[in
             table.found[index] = {"discount": (0.35, _ZERO), "none": (0.5, _ZERO)}
         elif index in top or (share >= _BEFORE and index in money and not _few(seen)):
             table.say(index, "subtotal", 0.6, "an amount nearly as large as the value, before it")
-        elif min(seen.numbers) < 0 <= min(table.columns[top[-1]].numbers if top else [0]):
+        elif min(seen.numbers) < 0 <= min(table.columns[value].numbers if value is not None else [0]):
             table.say(index, "discount", 0.6, "amounts below zero beside a value above it")
         elif _few(seen) and min(seen.numbers) == 0 and share < _BEFORE:
             table.say(index, "discount", 0.55, "nothing in some rows, one of few amounts in the others")

@@ -17,10 +17,10 @@ _OWN = {"customer": "user_id", "product": "product_id", "location": "location_id
 _MANY = 20
 """Rows from which on the share of distinct numbers tells ids from counts."""
 
-_SMALL = 50
+_SMALL = 100
 """Numbers below are rather counts than ids."""
 
-_FEW = 4
+_FEW = 5
 """Ids of so few things are of shops, tills or staff."""
 
 _NEAR = 0.1
@@ -90,7 +90,11 @@ def _whose(table: Nameless, index: int, *, buyers: bool) -> tuple[str, float, st
         for place, other in enumerate(table.columns)
         if other.kind == "text" and not table.found[place] and (other.profile.distinct_seen or 0) > _FEW
     }
-    again = sequence.repeats(seen) and not sequence.in_order(seen)
+    again = sequence.repeats(seen)
+    if again and any(_alike(distinct, count) for count in _transactions(table)):
+        return "none", 0.55, "another id of the same transactions"
+    if _digits(seen, 4, 4) and not sequence.dense(seen):
+        return "none", 0.6, "four digits far apart, as the last ones of cards are"
     if again and not _few(seen) and not buyers and any(_alike(distinct, count) for count in table.people()):
         return "user_id", 0.75, "ids as many as there are people"
     if _missing(seen) and again and not buyers:
@@ -104,6 +108,15 @@ def _whose(table: Nameless, index: int, *, buyers: bool) -> tuple[str, float, st
     if again:
         return "product_id", 0.5, "codes that repeat from row to row"
     return "none", 0.5, "one of several columns of ids"
+
+
+def _transactions(table: Nameless) -> list[int]:
+    """How many transactions there are, where some have several rows."""
+    return [
+        seen.profile.distinct_seen or 0
+        for seen, guesses in zip(table.columns, table.found, strict=True)
+        if "transaction_id" in guesses and sequence.repeats(seen)
+    ]
 
 
 def _alike(one: int, other: int) -> bool:
@@ -128,7 +141,7 @@ def like_id(seen: Evidence) -> bool:
         return _codes(seen) or seen.share("whole") + seen.share("prefixed") + seen.share("token") >= MOST
     if seen.kind != "whole" or not seen.numbers or min(seen.numbers) < 0:
         return False
-    if seen.long_numbers or any(value.startswith("0") and len(value) > 1 for value in seen.values):
+    if seen.long_numbers or any(value.startswith("0") and value.isdigit() and len(value) > 1 for value in seen.values):
         return True
     if sequence.in_order(seen) and not sequence.repeats(seen):
         return True

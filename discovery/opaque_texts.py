@@ -36,7 +36,9 @@ def people(table: Nameless) -> None:
             continue
         if _enumeration(table, index):
             continue
-        if seen.share("street") >= 0.7 or _share(seen, _STREET) >= 0.7:
+        if seen.share("city") >= 0.5:
+            table.say(index, "city", 0.7, "its values are cities")
+        elif _share(seen, _STREET) >= 0.7:
             table.say(index, "street", 0.6, "its values are words with a number, as addresses are")
         elif mails and (name := _in_mails(seen, mails)):
             _person(table, index, name)
