@@ -130,7 +130,8 @@ def moment(text: str, form: str) -> datetime | None:
             return datetime.fromtimestamp(float(text) / scale, UTC).replace(tzinfo=None)
         if form == "iso":
             found = _ISO.fullmatch(text)
-            return datetime(*(int(part or 0) for part in found.groups()[:6])) if found else None  # noqa: DTZ001
+            year, month, day, *clock = (int(part or 0) for part in found.groups()[:6]) if found else (0, 0, 0)
+            return datetime(year, month, day, *clock) if found else None  # type: ignore[arg-type]  # noqa: DTZ001
         if form == "yyyymmdd":
             return datetime.strptime(text.removesuffix(".0")[:8], "%Y%m%d")  # noqa: DTZ007
     except (ValueError, OverflowError):

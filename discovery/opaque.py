@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from discovery import opaque_amounts, opaque_ids, opaque_texts, sequence
@@ -123,7 +124,7 @@ def _moments(seen: Evidence) -> list[datetime]:
 def _steady(seen: Evidence) -> bool:
     """Numbers one after the other are ids, not seconds."""
     numbers = sequence.counters(seen)
-    return len(numbers) > 2 and {after - before for before, after in zip(numbers, numbers[1:], strict=False)} <= {1, -1}
+    return len(numbers) > 2 and {after - before for before, after in pairwise(numbers)} <= {1, -1}
 
 
 def _far(some: Sequence[datetime], others: Sequence[Sequence[datetime]]) -> bool:

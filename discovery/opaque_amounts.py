@@ -24,7 +24,7 @@ _TAX = (0.02, 0.28)
 
 
 def amounts(table: Nameless) -> None:
-    """Among amounts the largest is the value; a small part of it is tax; less than nothing, or mostly none, a discount."""
+    """Among amounts the largest is the value; a small part of it is tax; below zero, or often none, a discount."""
     numeric = [index for index in table.open() if table.columns[index].numeric and table.columns[index].numbers]
     means = {index: _mean(table.columns[index]) for index in numeric}
     money = [index for index in numeric if _is_money(table.columns[index]) and _largest(table.columns[index]) > 1]

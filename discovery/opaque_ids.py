@@ -82,7 +82,7 @@ def _nearness(table: Nameless, candidates: list[int], index: int) -> float:
     return near
 
 
-def _whose(table: Nameless, index: int, *, buyers: bool) -> tuple[str, float, str]:
+def _whose(table: Nameless, index: int, *, buyers: bool) -> tuple[str, float, str]:  # noqa: PLR0911  one case a line
     seen = table.columns[index]
     distinct = seen.profile.distinct_seen or 0
     texts = {
@@ -131,7 +131,7 @@ def _missing(seen: Evidence) -> bool:
     return (seen.profile.null_fraction or 0) > 0.05
 
 
-def like_id(seen: Evidence) -> bool:
+def like_id(seen: Evidence) -> bool:  # noqa: PLR0911  one case a line
     """Its values name something: tokens, codes, numbers that were given out rather than measured."""
     if sequence.constant(seen):
         return False

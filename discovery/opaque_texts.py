@@ -1,4 +1,4 @@
-"""Nameless columns of words: names of people, which the e-mails beside them repeat, and labels of products and places."""
+"""Nameless columns of words: names of people, which e-mails beside them repeat; labels of products and places."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def people(table: Nameless) -> None:
             table.say(index, "city", 0.7, "its values are cities")
         elif _share(seen, _STREET) >= 0.7:
             table.say(index, "street", 0.6, "its values are words with a number, as addresses are")
-        elif mails and (name := _in_mails(seen, mails)):
-            _person(table, index, name)
-        elif (name := _known(seen)) and (seen.profile.distinct_seen or 0) > 1:
+        elif name := _in_mails(seen, mails) or _known(seen):
             _person(table, index, name)
 
 
@@ -71,6 +69,8 @@ def _in_mails(seen: Evidence, mails: list[str]) -> str:
 
 def _known(seen: Evidence) -> str:
     """Names that begin with, or are, a first name of the list."""
+    if (seen.profile.distinct_seen or 0) < 2:
+        return ""
     if seen.share("person") >= MOST and _firsts(seen) >= 0.4:
         return "full_name"
     return "name" if _firsts(seen) >= 0.4 and seen.share("words") < 0.2 else ""

@@ -1,8 +1,9 @@
-"""How the values of a column follow one another: counted up, dense, one for all rows; what ids have and amounts lack."""
+"""How the values of a column follow one another: counted up, dense, one for all rows, as ids are and amounts not."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ _FEWEST = 3
 
 _SPREAD = 6
 """Numbers given out one after the other lie at most so many times their count apart, as far as a sample shows."""
+
+_STEP = 60
+"""Numbers that count up have smaller steps than this, on average."""
 
 _SLACK = 20
 _DIGITS = re.compile(r"\d+")
@@ -31,25 +35,13 @@ def counters(seen: Evidence) -> tuple[int, ...]:
     return tuple(int(found[-1]) for found in runs) if runs and all(runs) else ()
 
 
-def counted_up(seen: Evidence) -> bool:
-    """Each new value is greater than the one before, by small steps: given out as the rows came."""
-    numbers = counters(seen)
-    if len(numbers) < _FEWEST or any(after <= before for before, after in zip(numbers, numbers[1:], strict=False)):
-        return False
-    return numbers[-1] - numbers[0] <= _SPREAD * len(numbers) * 10
-
-
-def counted_down(seen: Evidence) -> bool:
-    """The same, the latest row first."""
-    numbers = counters(seen)
-    if len(numbers) < _FEWEST or any(after >= before for before, after in zip(numbers, numbers[1:], strict=False)):
-        return False
-    return numbers[0] - numbers[-1] <= _SPREAD * len(numbers) * 10
-
-
 def in_order(seen: Evidence) -> bool:
-    """Counted up or down."""
-    return counted_up(seen) or counted_down(seen)
+    """Each new value is greater than the one before, or each is less, by small steps: given out as the rows came."""
+    numbers = counters(seen)
+    if len(numbers) < _FEWEST:
+        return False
+    steps = [after - before for before, after in pairwise(numbers)]
+    return (min(steps) > 0 or max(steps) < 0) and abs(sum(steps)) <= _STEP * len(steps)
 
 
 def dense(seen: Evidence) -> bool:

@@ -19,12 +19,49 @@ import vendor_tables
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FIRST = "Anna Ben Clara David Emma Felix Greta Hugo Ines Jonas Karl Laura Marta Nora Oskar Paula".split()
-LAST = "Keller Moreau Santos Rossi Novak Young Baker Olsen Meyer Dubois Silva Conti Visser Hughes Brandt Lopez".split()
+FIRST = [
+    "Anna",
+    "Ben",
+    "Clara",
+    "David",
+    "Emma",
+    "Felix",
+    "Greta",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Karl",
+    "Laura",
+    "Marta",
+    "Nora",
+    "Oskar",
+    "Paula",
+]
+LAST = [
+    "Keller",
+    "Moreau",
+    "Santos",
+    "Rossi",
+    "Novak",
+    "Young",
+    "Baker",
+    "Olsen",
+    "Meyer",
+    "Dubois",
+    "Silva",
+    "Conti",
+    "Visser",
+    "Hughes",
+    "Brandt",
+    "Lopez",
+]
 THINGS = "Linen Shirt,Clay Mug,Oak Tray,Wool Scarf,Green Tea 100g,Desk Lamp,Rain Jacket,Soap Bar,Trail Map,Cork Mat"
-CITIES = "Lyon Berlin Porto Milano Utrecht Leeds Boston Sevilla".split()
+CITIES = ["Lyon", "Berlin", "Porto", "Milano", "Utrecht", "Leeds", "Boston", "Sevilla"]
 _START = datetime(2024, 3, 1, 9, 12, 5)  # noqa: DTZ001  exports have no zone
 _MOST = 12
+JUDGE = vendor_tables.UNSEEN.with_name("made_judge.txt")
+"""Drawn by lot from the tables labelled together; measured, never learnt from."""
+
 _COLUMN = re.compile(r"(?P<column>.+?) = (?P<labels>[^:]*?) : (?P<maker>.+)")
 _OPTION = re.compile(r"\s(as|null)=(\S+)")
 
@@ -66,7 +103,7 @@ def without_names(labelled: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _table(head: str, lines: list[str]) -> list[dict[str, Any]]:
     name, language, count, *rest = head[3:].split()
-    dice = random.Random(name)  # noqa: S311  the same values each time
+    dice = random.Random(name)
     shared = _rows(int(count), int(rest[0].partition("=")[2]) if rest else 1, dice)
     return [_column(line, place, name, language, shared) for place, line in enumerate(lines)]
 
@@ -147,7 +184,7 @@ def _after(row: Row, text: str) -> str:
 
 def _calc(row: Row, text: str) -> str:
     expression, _, form = text.partition(" ")
-    return _money(eval(expression, {"__builtins__": {}}, row.known), form)  # noqa: S307  our own file
+    return _money(eval(expression, {"__builtins__": {}}, row.known), form)
 
 
 def _amount(row: Row, text: str) -> str:
@@ -162,7 +199,7 @@ def _token(row: Row, text: str) -> str:
 
 def _digits(row: Row, text: str) -> str:
     start, length, count = text.split()
-    pick = random.Random(f"{text}{row.person % int(count)}")  # noqa: S311  the same for the same person
+    pick = random.Random(f"{text}{row.person % int(count)}")
     return start.strip("-") + "".join(pick.choices("123456789", k=int(length)))
 
 
@@ -174,7 +211,7 @@ def _who(row: Row, text: str) -> str:
         "first": lambda: first,
         "last": lambda: last,
         "full": lambda: f"{first} {last}",
-        "email": lambda: f"{first}.{last}{number}@example.com".lower(),
+        "email": f"{first}.{last}{number}@example.com".lower,
         "phone": lambda: f"+1 555 01{number:02} {1000 + number * 37 % 9000}",
         "street": lambda: f"{1 + number * 3} Mill Lane",
         "city": lambda: CITIES[number % len(CITIES)],
@@ -182,7 +219,7 @@ def _who(row: Row, text: str) -> str:
         "postal": lambda: f"{10001 + number * 613 % 80000}",
         "postal5": lambda: f"{10001 + number * 613 % 80000}",
         "postal4": lambda: f"{1000 + number * 61 % 8000}",
-        "uuid": lambda: _hexes(random.Random(f"who{number}"), 8, 4, 4, 4, 12),  # noqa: S311
+        "uuid": lambda: _hexes(random.Random(f"who{number}"), 8, 4, 4, 4, 12),
         "id": lambda: rest[0].format(int(rest[1]) + number),
     }
     return found[what]()
@@ -209,7 +246,7 @@ _MAKERS: dict[str, Callable[[Row, str], str | None]] = {
     "after": _after,
     "money": _amount,
     "calc": _calc,
-    "calc0": lambda row, text: str(round(eval(text, {"__builtins__": {}}, row.known))),  # noqa: S307
+    "calc0": lambda row, text: str(round(eval(text, {"__builtins__": {}}, row.known))),
     "int": lambda row, text: str(row.dice.randint(*map(int, text.split()))),
     "pick": lambda row, text: row.dice.choice(text.split("|")),
     "const": lambda _, text: text,
