@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
+from orders import COLUMNS, orders
+from orders import people as people_of
 from pipeline import STAGES, Kill, Pipeline
 
 from pipe.outbox import LOCK
@@ -19,25 +23,8 @@ pytestmark = pytest.mark.chaos
 
 
 def write_orders(path: Path) -> None:
-    """Orders whose people come together bit by bit: by e-mail, by phone, and late by both."""
-    draw = random.Random(3)
-    lines = ["id,total,created_at,customer_id,customer_email,customer_phone"]
-    for number in range(ROWS):
-        person = draw.randrange(ROWS // 4)
-        known = draw.sample(["user", "mail", "phone"], draw.randrange(1, 4))
-        lines.append(
-            ",".join(
-                [
-                    f"o{number}",
-                    f"{draw.randrange(1, 9999) / 100:.2f}" if number % 97 else "free",
-                    f"2024-05-{number % 28 + 1:02d}T10:00:00Z",
-                    f"u{person}" if "user" in known else "",
-                    f"p{person // 2}@mail.example" if "mail" in known else "",
-                    f"+1212555{person // 3 + 1000:04d}" if "phone" in known else "",
-                ]
-            )
-        )
-    path.write_text("\n".join(lines) + "\n")
+    lines = [COLUMNS, *orders(ROWS)]
+    path.write_text("".join(f"{','.join(line)}\n" for line in lines))
     os.utime(path, (1_700_000_000, 1_700_000_000))  # every trial reads the same files, times included
 
 
@@ -142,16 +129,13 @@ def without_person(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def people(whole: Pipeline) -> set[frozenset[str]]:
     """Who is one person: sets of transaction ids."""
-    import duckdb
-
-    sql = f"""
-        WITH RECURSIVE current AS (
-            SELECT DISTINCT global_customer_id AS id, global_customer_id AS now FROM {whole.schema}.conversions
-            UNION
-            SELECT current.id, merges.to_id FROM current JOIN {whole.schema}.identity_merges AS merges ON merges.from_id = current.now
-        ),
-        root AS (SELECT id, now FROM current WHERE now NOT IN (SELECT from_id FROM {whole.schema}.identity_merges))
-        SELECT list(transaction_id) FROM {whole.schema}.conversions JOIN root ON root.id = global_customer_id GROUP BY now
-    """
     with duckdb.connect(str(whole.database), read_only=True) as connection:
-        return {frozenset(ids) for (ids,) in connection.execute(sql).fetchall()}
+
+        def pairs(sql: str) -> list[tuple[Any, ...]]:
+            return connection.execute(f"SELECT {sql}").fetchall()
+
+        schema = whole.schema
+        return people_of(
+            pairs(f"transaction_id, global_customer_id FROM {schema}.conversions"),
+            pairs(f"from_id, to_id FROM {schema}.identity_merges"),
+        )
