@@ -72,10 +72,11 @@ class Pipeline:
         """The executables in order."""
         return (self.source, *STEPS, self.target)
 
-    def in_batches(self, rows: int) -> Pipeline:
-        """The same pipe with batch files of so many rows between all steps."""
-        folder = {"batch_directory": str(self.batches)}
-        tap = {"batch_config": {"storage": {"root": str(self.batches)}, "batch_size": rows}}
+    def in_batches(self, rows: int, root: str = "") -> Pipeline:
+        """The same pipe with batch files of so many rows between all steps, below a URL or in `batches`."""
+        root = root or str(self.batches)
+        folder = {"batch_directory": root}
+        tap = {"batch_config": {"storage": {"root": root}, "batch_size": rows}}
         step = {"emit": "batches", "batch_rows": rows, **folder}
         for stage, more in ((self.source, tap), ("map-conversions", step), ("resolve-identity", step)):
             self.settings[stage] = self.settings.get(stage, {}) | more

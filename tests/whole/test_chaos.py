@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from buckets import KINDS
 from orders import COLUMNS, orders
 from orders import people as people_of
 from pipeline import STAGES, Kill, Pipeline
 
+from pipe import bucket_notes
 from pipe.outbox import LOCK
 
 ROWS = 600
@@ -88,6 +91,28 @@ def test_a_process_killed_in_a_batch_leaves_no_file(tmp_path: Path, unbroken: Pi
     whole = pipeline(tmp_path / "home").in_batches(STATE_ROWS)
     assert_rerun_heals(whole, unbroken, kill, pause_s=100)
     assert [path.name for path in whole.batches.iterdir()] == [LOCK]
+
+
+@pytest.mark.parametrize(("kind", "stage"), [*(("gs", stage) for stage in STAGES), ("s3", "map-conversions")])
+def test_a_process_killed_in_a_batch_leaves_no_object_in_a_bucket(
+    tmp_path: Path, unbroken: Pipeline, kind: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with KINDS[kind]() as bucket:
+        whole = pipeline(tmp_path / "home").in_batches(STATE_ROWS, bucket.root)
+        first = whole.run(kill=Kill(stage, 2, 1, 0.02))
+        assert first.codes[stage] == -9, first.log
+        for note in bucket_notes.folder(bucket.root).iterdir():
+            os.utime(note, (note.stat().st_atime, note.stat().st_mtime - 100))
+        again = whole.run(first.state)
+        assert set(again.codes.values()) == {0}, again.log
+        assert people(whole) == people(unbroken)
+        for name in ("conversions", "rejects"):
+            expected = unbroken.tables()[name]
+            assert [*map(without_person, whole.tables()[name])] == [*map(without_person, expected)]
+        assert bucket.names() == []
+        assert [path.name for path in bucket_notes.folder(bucket.root).iterdir()] == [LOCK]
 
 
 def assert_rerun_heals(whole: Pipeline, unbroken: Pipeline, kill: Kill, pause_s: float = 0) -> None:
