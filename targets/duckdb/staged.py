@@ -33,6 +33,11 @@ class StagedTable(Staged):
         """The key columns by their names here."""
         return {f"c{number}": column for number, column in enumerate(self.columns) if column.is_key}
 
+    @property
+    def key_types(self) -> tuple[str, ...]:
+        """SQL types of the key columns."""
+        return tuple(column.sql_type for column in self.keys.values())
+
     def widen(self, number: int) -> None:
         """Give column `number` the type for larger whole numbers."""
         kind = DataType.BIG_INTEGER

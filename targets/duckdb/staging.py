@@ -94,13 +94,18 @@ class Stager:
             staged.is_view = True
             found = checks.look(self._connection, staged)
             is_plain = not (found.bad or found.rounded or found.too_large) and found.lacking is None
-            if is_plain and not checks.has_key_twice(self._connection, staged):
+            if is_plain and not self._has_key_twice(staged):
                 staged.rows = sum(rows)
                 return found
         if staged.is_view:
             self.drop(staged)
             staged.is_view = False
         return None
+
+    def _has_key_twice(self, staged: StagedTable) -> bool:
+        if not staged.keys:
+            return False
+        return checks.has_key_twice(self._connection, staged, checks.key_hashes(self._connection, staged))
 
     def _fill(self, staged: StagedTable, parts: list[Part]) -> None:
         """Make the table anew from `parts`.
