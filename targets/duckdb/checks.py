@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from targets.core.columns import DataType
 from targets.core.loader import Refusal, Reject
 from targets.duckdb import sources
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
     from targets.core.spool import Part
     from targets.duckdb.staged import StagedTable
@@ -73,9 +76,19 @@ def _any(tests: Iterable[str]) -> str:
     return f"({' OR '.join(tests) or 'false'})"
 
 
+def key_hashes(connection: DuckDBPyConnection, staged: StagedTable) -> NDArray[np.uint64]:
+    """The engine's hashes of the keys as they are stored, in order."""
+    stored = ", ".join(f"CAST({column.stored(name)} AS {column.sql_type})" for name, column in staged.keys.items())
+    found = connection.execute(f"SELECT hash({stored}) AS hash FROM {staged.table}").fetchnumpy()
+    return np.sort(np.asarray(found["hash"], np.uint64))
+
+
 def has_key_twice(connection: DuckDBPyConnection, staged: StagedTable) -> bool:
     """Whether two rows have the same key."""
     if not staged.keys:
+        return False
+    hashes = key_hashes(connection, staged)
+    if not (hashes[1:] == hashes[:-1]).any():
         return False
     query = f"SELECT count(*) > count(DISTINCT ({', '.join(staged.keys)})) FROM {staged.table}"
     return bool(connection.execute(query).fetchall()[0][0])

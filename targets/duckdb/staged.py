@@ -36,6 +36,11 @@ class StagedTable(Staged):
         return {f"c{number}": column for number, column in enumerate(self.columns) if column.is_key}
 
     @property
+    def key_types(self) -> tuple[str, ...]:
+        """SQL types of the key columns."""
+        return tuple(column.sql_type for column in self.keys.values())
+
+    @property
     def mark(self) -> str:
         """Name here of the column that says when the source deleted the row."""
         return next(f"c{number}" for number, column in enumerate(self.columns) if column.origin.name == DELETED_AT)

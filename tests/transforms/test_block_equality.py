@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_values import RULES, STREAMS, records, table
 from support import Finished, run_inside
+from trials import examples
 
 from pipe import batches, columnar, lenient
 from pipe.streams import CANONICAL, Kind
 from transforms import sources
 from transforms.map_conversions import MapConversions
 
-EXAMPLES = int(os.environ.get("BLOCK_EXAMPLES", "15"))
 LENIENT = {"max_reject_ratio": 1.0, "min_rejects": 1_000_000}
 SHIPPED = [(preset, rule.name) for preset in sources.shipped() for rule in sources.load(preset).streams]
 CASES = [*SHIPPED, *(("rules", stream) for stream in STREAMS)]
@@ -38,7 +37,7 @@ SEEDS = st.integers(0, 2**32)
 COUNTS = st.sampled_from([1, 2, 5, 50])
 HASHES = ("reject_id", "record_hash")
 several = settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(6),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
