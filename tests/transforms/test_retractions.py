@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from support import Finished, record, run_inside, schema
+from support import Finished, join, record, run_inside, schema
 
 from pipe import batches
 from pipe.errors import ConfigurationError, SkippableError
 from pipe.keys import record_key
-from transforms import parse, sources
+from transforms import explain, parse, preview, sources
 from transforms.compile_rows import Retraction, Target, compile_row
 from transforms.map_conversions import MapConversions
 from transforms.rules import Source
@@ -156,3 +157,19 @@ def test_a_profile_of_its_id_alone_is_taken_back_and_other_ids_of_a_profile_iden
         ("customer_id", "a"),
         ("customer_id", "b"),
     ]
+
+
+def test_a_preview_and_a_check_say_what_is_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    source = {"preset": "zoho", "connector": "crm"}
+    lost = {
+        "id": "7",
+        "Stage": "Lost",
+        "Amount": 5,
+        "Closing_Date": "2024-05-01",
+        "Modified_Time": "2024-05-02T00:00:00Z",
+    }
+    lines = [schema("deals", lost, ["id"]), record("deals", **lost)]
+    preview.run(MapConversions(config={"tenant": "acme", "sources": [source]}), 1, io.BytesIO(join(lines)))
+    assert "-> conversions takes back" in capsys.readouterr().out
+    explain.print_sources(sources.read([source]))
+    assert "any other takes back the row it was before" in capsys.readouterr().out
