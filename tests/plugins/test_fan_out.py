@@ -6,7 +6,8 @@ import resource
 from pathlib import Path
 
 import pytest
-from stub_project import Ended, Project
+from operating import Ended
+from stub_project import Project
 
 SCHEDULE = """
 schedules:

@@ -7,7 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stub_project import Ended, Project
+from operating import Ended
+from stub_project import Project
 
 TRIALS = int(os.environ.get("CHAOS_TRIALS", "2"))
 
