@@ -15,6 +15,9 @@ from taps.base.sql.stream import SQLStream
 from taps.base.tap import ConnectingTap
 
 if TYPE_CHECKING:
+    from singer_sdk.singerlib import CatalogEntry
+    from singer_sdk.streams import Stream
+
     from taps.base.sql.engine import Engine, Table
 
 
@@ -59,6 +62,22 @@ class SQLTap(ConnectingTap):
             )
         return found
 
+    def load_streams(self) -> list[Stream]:
+        """The streams there are.
+
+        Raises:
+            ConfigurationError: the catalog selects another.
+        """
+        streams = super().load_streams()
+        known = {stream.name for stream in streams}
+        selected = (self.input_catalog or {}).items()
+        if gone := sorted(name for name, entry in selected if name not in known and _is_selected(entry)):
+            raise ConfigurationError(
+                f"the catalog selects what is not there, or not for this user and these settings: {', '.join(gone)}",
+                remedy="Write the catalog anew with --discover, or deselect it there",
+            )
+        return streams
+
     def test(self) -> None:
         """Connect, and print what is seen: each stream with its columns, key and rows, and what may not be read."""
         streams = self.discover_streams()
@@ -66,7 +85,7 @@ class SQLTap(ConnectingTap):
         for stream in streams:
             click.echo(f"  {stream.name}: {stream.describe()}")
         with self.engine.connect():
-            for name in self.engine.unreadable():
+            for name in self.engine.unreadable(stream.table for stream in streams if stream.table.schema):
                 click.echo(f"  {name}: this user may not read it")
 
     def _tables(self) -> list[Table]:
@@ -84,9 +103,14 @@ class SQLTap(ConnectingTap):
         return self.options.of_table(f"{schema}-{table}", table).timezone
 
     def _stream(self, table: Table) -> SQLStream:
-        name = f"{table.schema}-{table.name}"
+        name = table.stream
         return self.stream_class(self, table, self.options.of_table(name, table.name, used=True), name)
 
     def _query(self, name: str) -> SQLStream:
         chosen = self.options.of_query(name)
         return self.stream_class(self, self.engine.query(name, str(chosen.sql), chosen.timezone), chosen, name)
+
+
+def _is_selected(entry: CatalogEntry) -> bool:
+    """Whether the catalog wants the stream."""
+    return entry.metadata.resolve_selection()[()]
