@@ -146,6 +146,28 @@ def test_a_second_run_reads_what_is_new_and_what_ties(source: Source, tap: Any, 
     assert not again.messages("ACTIVATE_VERSION")
 
 
+BAD = {
+    "postgres": "SELECT 1 AS id, 'NaN'::float8 AS v UNION ALL SELECT 2, 1.5",
+    "snowflake": """SELECT 1 AS "id", 'NaN'::float AS "v" UNION ALL SELECT 2, 1.5""",
+    "bigquery": "SELECT 1 AS id, CAST('nan' AS FLOAT64) AS v UNION ALL SELECT 2, 1.5",
+}
+"""MySQL has other bad values than NaN, in tests of its own."""
+
+
+@pytest.mark.parametrize("source", BAD, indirect=True)
+def test_bad_values_by_policy(source: Source, tap: Any) -> None:
+    bad = {"tables": ["none"], "streams": {}, "queries": {"q": {"sql": BAD[source.name], **KEY}}}
+    found = {policy: tap(**bad, on_bad_value=policy, tenant="acme") for policy in ("null", "quarantine", "fail")}
+    assert sorted(found["null"].records("q"), key=str) == [{"id": 1, "v": None}, {"id": 2, "v": 1.5}]
+    assert found["null"].metrics()["bad_value_count", "q"] == 1
+    assert found["quarantine"].records("q") == [{"id": 2, "v": 1.5}]
+    assert [(row["source_stream"], row["customer_id"]) for row in found["quarantine"].records("rejects")] == [
+        ("q", "acme")
+    ]
+    assert [done.code for done in found.values()] == [0, 0, 65]
+    assert (found["fail"].records("q"), found["fail"].messages("STATE")) == ([], [])
+
+
 def test_mistakes_are_told_together_and_by_name(tap: Any) -> None:
     mistakes = {"colour": "red", "chunk_rows": 0, "on_bad_value": "maybe", "source_timezone": "Mars/Base"}
     done = tap(**mistakes, streams={"sales": {"key": ["id"]}}, queries={"q": {"select": "SELECT 1"}})

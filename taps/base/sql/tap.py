@@ -16,7 +16,6 @@ from taps.base.tap import ConnectingTap
 
 if TYPE_CHECKING:
     from singer_sdk.singerlib import CatalogEntry
-    from singer_sdk.streams import Stream
 
     from taps.base.sql.engine import Engine, Table
 
@@ -51,7 +50,11 @@ class SQLTap(ConnectingTap):
         return options(self.config)
 
     def discover_streams(self) -> list[SQLStream]:
-        """A stream for each table the settings let through, and for each query."""
+        """A stream for each table the settings let through, and for each query.
+
+        Raises:
+            ConfigurationError: the settings, or the catalog given, name another.
+        """
         with self.engine.connect():
             found = [self._stream(table) for table in self._tables()]
             found += [self._query(name) for name in self.options.queries]
@@ -60,23 +63,8 @@ class SQLTap(ConnectingTap):
                 f"streams names what is no table here: {', '.join(unused)}",
                 remedy="Compare with --discover, and with schemas and tables",
             )
+        self._refuse_unknown({stream.name for stream in found})
         return found
-
-    def load_streams(self) -> list[Stream]:
-        """The streams there are.
-
-        Raises:
-            ConfigurationError: the catalog selects another.
-        """
-        streams = super().load_streams()
-        known = {stream.name for stream in streams}
-        selected = (self.input_catalog or {}).items()
-        if gone := sorted(name for name, entry in selected if name not in known and _is_selected(entry)):
-            raise ConfigurationError(
-                f"the catalog selects what is not there, or not for this user and these settings: {', '.join(gone)}",
-                remedy="Write the catalog anew with --discover, or deselect it there",
-            )
-        return streams
 
     def test(self) -> None:
         """Connect, and print what is seen: each stream with its columns, key and rows, and what may not be read."""
@@ -87,6 +75,14 @@ class SQLTap(ConnectingTap):
         with self.engine.connect():
             for name in self.engine.unreadable(stream.table for stream in streams if stream.table.schema):
                 click.echo(f"  {name}: this user may not read it")
+
+    def _refuse_unknown(self, known: set[str]) -> None:
+        selected = (self.input_catalog or {}).items()
+        if gone := sorted(name for name, entry in selected if name not in known and _is_selected(entry)):
+            raise ConfigurationError(
+                f"the catalog selects what is not there, or not for this user and these settings: {', '.join(gone)}",
+                remedy="Write the catalog anew with --discover, or deselect it there",
+            )
 
     def _tables(self) -> list[Table]:
         chosen = self.options
