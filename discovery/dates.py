@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,8 @@ _TIME_TAILS = (
     ", %H:%M",
     ", %I:%M %p",
     ", %I:%M:%S %p",
+    ", %I:%M%p",
+    " %I:%M:%S%p",
     "T%H:%M:%S",
     " %H:%M:%S.%f",
     " %I:%M%p",
@@ -117,6 +119,29 @@ def date_format(values: Sequence[str]) -> DateFormat | None:
     if not real or max(map(len, real[:3])) > _LONGEST:
         return None
     return _iso(real) or _digits(real) or _epoch(real) or _rfc(real) or _patterned(real)
+
+
+def moment(text: str, form: str) -> datetime | None:
+    """The time a text says in a format that `date_format` found, without its zone; None for another text."""
+    text = text.strip()
+    scale = next((scale for name, _, scale in _SCALES if name == form), None)
+    try:
+        if scale:
+            return datetime.fromtimestamp(float(text) / scale, UTC).replace(tzinfo=None)
+        if form == "iso":
+            found = _ISO.fullmatch(text)
+            year, month, day, *clock = (int(part or 0) for part in found.groups()[:6]) if found else (0, 0, 0)
+            return datetime(year, month, day, *clock) if found else None  # type: ignore[arg-type]  # noqa: DTZ001
+        if form == "yyyymmdd":
+            return datetime.strptime(text.removesuffix(".0")[:8], "%Y%m%d")  # noqa: DTZ007
+    except (ValueError, OverflowError):
+        return None
+    for pattern in sorted(_NAMED.get(form, {form})):
+        try:
+            return datetime.strptime(text, pattern)  # noqa: DTZ007
+        except ValueError:
+            continue
+    return None
 
 
 def _share(real: list[str], test: Callable[[str], bool]) -> float:

@@ -210,12 +210,13 @@ def _check(db: duckdb.DuckDBPyConnection, path: Path, tenant: str, key_id: str) 
 
 
 def _migrate(db: duckdb.DuckDBPyConnection) -> None:
-    """Bring a store of the version before to this one, whole or not at all."""
+    """Bring a store of the version before to this one, whole or not at all; add the table it may not have yet."""
     (version,) = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone() or ("",)
     if version == str(store_tables.OLDER):
         db.execute(
             f"BEGIN; {store_tables.FROM_OLDER}; UPDATE meta SET value = '{VERSION}' WHERE name = 'version'; COMMIT"  # noqa: S608
         )
+    db.execute(store_tables.SCORED)
 
 
 def _check_sound(db: duckdb.DuckDBPyConnection, path: Path) -> None:

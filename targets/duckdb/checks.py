@@ -35,6 +35,8 @@ class Findings:
     """Rows with a decimal that may have been rounded on its way."""
     lacking: int | None
     """First good row without a needed value."""
+    marks: int
+    """Rows that are marks (see `StagedTable.is_mark`)."""
     filled: frozenset[int]
     """Optional columns that have a value somewhere."""
     too_large: tuple[int, ...]
@@ -44,26 +46,34 @@ class Findings:
 def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
     """Look at all of it once."""
     columns = list(enumerate(staged.columns))
-    lacking = " OR ".join(column.is_lacking(f"c{number}") for number, column in columns if column.origin.required)
+    needed = [(f"c{number}", column) for number, column in columns if column.origin.required]
+    keyless = _any(column.is_lacking(name) for name, column in needed if column.is_key)
+    lacking = _any(column.is_lacking(name) for name, column in needed if not column.is_key)
     optional = [number for number, column in columns if column.origin.optional]
     whole = [number for number, column in columns if column.kind is DataType.INTEGER]
     aggregates = [
         "count(bad)",
         "count(*) FILTER (WHERE rounded)",
-        f"min(rowid) FILTER (WHERE bad IS NULL AND ({lacking or 'false'}))",
+        f"min(rowid) FILTER (WHERE bad IS NULL AND ({keyless} OR ({lacking} AND NOT {staged.is_mark})))",
+        f"count(*) FILTER (WHERE {staged.is_mark})",
         *(f"count(c{number}) > 0" for number in optional),
         *(f"count(*) FILTER (WHERE bad IS NULL AND abs(c{number}) > {BIGINT_MAX}) > 0" for number in whole),
     ]
     found = connection.execute(f"SELECT {', '.join(aggregates)} FROM {staged.table}").fetchall()
-    bad, rounded, first, *flags = found[0]
+    bad, rounded, first, marks, *flags = found[0]
     are_filled, are_large = flags[: len(optional)], flags[len(optional) :]
     return Findings(
         bad,
         rounded,
         first,
+        marks,
         frozenset(number for number, filled in zip(optional, are_filled, strict=True) if filled),
         tuple(number for number, large in zip(whole, are_large, strict=True) if large),
     )
+
+
+def _any(tests: Iterable[str]) -> str:
+    return f"({' OR '.join(tests) or 'false'})"
 
 
 def key_hashes(connection: DuckDBPyConnection, staged: StagedTable) -> NDArray[np.uint64]:
@@ -73,8 +83,11 @@ def key_hashes(connection: DuckDBPyConnection, staged: StagedTable) -> NDArray[n
     return np.sort(np.asarray(found["hash"], np.uint64))
 
 
-def has_key_twice(connection: DuckDBPyConnection, staged: StagedTable, hashes: NDArray[np.uint64]) -> bool:
-    """Whether two rows have the same key, of which these are the hashes."""
+def has_key_twice(connection: DuckDBPyConnection, staged: StagedTable) -> bool:
+    """Whether two rows have the same key."""
+    if not staged.keys:
+        return False
+    hashes = key_hashes(connection, staged)
     if not (hashes[1:] == hashes[:-1]).any():
         return False
     query = f"SELECT count(*) > count(DISTINCT ({', '.join(staged.keys)})) FROM {staged.table}"

@@ -82,30 +82,26 @@ class DuckDBLoader:
             raise
 
     def _merge(self, staged: StagedTable, before: int | None) -> None:
-        """Replace the rows whose keys came, append the others; without a key, append all."""
+        """Replace the rows whose keys came and append the others; without a key, append all."""
         execute = self._connection.execute
         stream, source = staged.batch.schema.stream, staged.table
         table = self._tables.name(stream)
-        columns = dict(enumerate(staged.columns))
-        if before is not None:
-            execute(f"DELETE FROM {source} WHERE rowid >= {staged.rows_before(before)}")
+        self._stager.settle(staged, before)
+        alive = f"WHERE {staged.mark} IS NULL" if self._hard_delete else ""
         if staged.keys:
-            hashes = checks.key_hashes(self._connection, staged)
-            if not staged.is_view and checks.has_key_twice(self._connection, staged, hashes):
-                keys = ", ".join(staged.keys)  # the last that came stays
-                execute(f"DELETE FROM {source} WHERE rowid NOT IN (SELECT max(rowid) FROM {source} GROUP BY {keys})")
-            known = self._known[stream]
+            same = " AND ".join(
+                f"t.{quoted(column.name)} = {column.stored(f's.{name}')}" for name, column in staged.keys.items()
+            )
+            if staged.has_marks and not self._hard_delete:
+                marked = f"{quoted(DELETED_AT)} = coalesce(t.{quoted(DELETED_AT)}, s.{staged.mark})"
+                marks = f"(SELECT * FROM {source} WHERE {staged.is_mark})"
+                execute(f"UPDATE {table} AS t SET {marked} FROM {marks} AS s WHERE {same}")
+                execute(f"DELETE FROM {source} WHERE {staged.is_mark}")
+            hashes, known = checks.key_hashes(self._connection, staged), self._known[stream]
             if known is None or known.may_have(hashes):
-                same = " AND ".join(
-                    f"t.{quoted(column.name)} = {column.stored(f's.{name}')}" for name, column in staged.keys.items()
-                )
                 execute(f"DELETE FROM {table} AS t USING {source} AS s WHERE {same}")
             if known is not None and not known.add(hashes, staged.key_types):
                 self._known[stream] = None
-        alive = ""
-        if self._hard_delete:
-            deleted = next(number for number, column in columns.items() if column.origin.name == DELETED_AT)
-            alive = f"WHERE c{deleted} IS NULL"
         stored = {
             quoted(column.name): column.stored(f"c{number}") for number, column in self._tables.stored(staged).items()
         }
