@@ -299,10 +299,10 @@ def _rest(rules: Rules, block: tuple[int, str] | None, problems: _Problems) -> R
     if not isinstance(found, dict) or set(found) != set(given) or not all(isinstance(r, dict) for r in found.values()):
         problems.add(start + 1, f"the block must keep its entries: {', '.join(given)}")
         return given
-    for name, rule in found.items():
-        if rule.get("into") != given[name]["into"]:
-            problems.add(start + 1, f"'into' of {name} cannot be changed here")
-    return found
+    turned = [name for name, rule in found.items() if rule.get("into") != given[name]["into"]]
+    for name in turned:
+        problems.add(start + 1, f"'into' of {name} cannot be changed here")
+    return given if turned else found
 
 
 def _check_required(

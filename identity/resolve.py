@@ -261,4 +261,4 @@ class ResolveIdentity(PipeMapper):
 
 def main() -> NoReturn:
     """Entry point of the executable."""
-    command.plugin(ResolveIdentity)
+    command.plugin(ResolveIdentity, dataframes=False)

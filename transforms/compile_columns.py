@@ -168,7 +168,7 @@ class _Query:
 
     def _convert_plainly(self, kind: Kind, rule: FieldRule, cell: Cell) -> Value:
         if kind is Kind.TIMESTAMP:
-            return columns_time.instant(cell, rule.format)
+            return columns_time.instant(cell, rule.format, rule.zone or self.target.source.zone)
         if kind is Kind.DATE:
             return columns_time.day(cell, rule.format)
         return columns_text.boolean(cell) if kind is Kind.BOOLEAN else columns_text.text(cell)

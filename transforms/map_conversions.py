@@ -376,4 +376,4 @@ class _Outcome:
 
 def main() -> NoReturn:
     """Entry point of the executable."""
-    command.plugin(MapConversions)
+    command.plugin(MapConversions, dataframes=False)

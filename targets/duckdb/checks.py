@@ -41,6 +41,8 @@ class Findings:
     """Optional columns that have a value somewhere."""
     too_large: tuple[int, ...]
     """Whole-number columns that need the wider type."""
+    non_finite: dict[str, int]
+    """Property -> how many of its numbers are NaN or without end, and so are stored as NULL."""
 
 
 def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
@@ -51,6 +53,7 @@ def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
     lacking = _any(column.is_lacking(name) for name, column in needed if not column.is_key)
     optional = [number for number, column in columns if column.origin.optional]
     whole = [number for number, column in columns if column.kind is DataType.INTEGER]
+    doubles = [number for number, column in columns if column.kind is DataType.DOUBLE]
     aggregates = [
         "count(bad)",
         "count(*) FILTER (WHERE rounded)",
@@ -58,10 +61,12 @@ def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
         f"count(*) FILTER (WHERE {staged.is_mark})",
         *(f"count(c{number}) > 0" for number in optional),
         *(f"count(*) FILTER (WHERE bad IS NULL AND abs(c{number}) > {BIGINT_MAX}) > 0" for number in whole),
+        *(f"count(*) FILTER (WHERE bad IS NULL AND NOT isfinite(c{number}))" for number in doubles),
     ]
     found = connection.execute(f"SELECT {', '.join(aggregates)} FROM {staged.table}").fetchall()
     bad, rounded, first, marks, *flags = found[0]
-    are_filled, are_large = flags[: len(optional)], flags[len(optional) :]
+    are_filled, flags = flags[: len(optional)], flags[len(optional) :]
+    are_large, odd = flags[: len(whole)], flags[len(whole) :]
     return Findings(
         bad,
         rounded,
@@ -69,6 +74,7 @@ def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
         marks,
         frozenset(number for number, filled in zip(optional, are_filled, strict=True) if filled),
         tuple(number for number, large in zip(whole, are_large, strict=True) if large),
+        {staged.columns[number].origin.name: count for number, count in zip(doubles, odd, strict=True) if count},
     )
 
 

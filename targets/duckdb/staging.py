@@ -8,6 +8,7 @@ first column whose text is no value of its type (or `MALFORMED`), `rounded` mark
 
 from __future__ import annotations
 
+import logging
 import zlib
 from contextlib import contextmanager, suppress
 from itertools import accumulate
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from targets.core.spool import Batch, Part, SpoolDirectory
     from targets.duckdb.columns import Column
+
+logger = logging.getLogger(__name__)
 
 MALFORMED = -1
 
@@ -59,6 +62,11 @@ class Stager:
             self._fill(staged, exact)
             found = checks.look(self._connection, staged)
         staged.filled = found.filled
+        if found.non_finite:
+            counts = ", ".join(f"{name}: {count}" for name, count in found.non_finite.items())
+            logger.warning(
+                "Stream '%s': NaN and numbers without end are stored as null (%s)", batch.schema.stream, counts
+            )
         for number in found.too_large:
             staged.widen(number)
         if found.bad:

@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, StdioServerParameters
-from onboarding_place import GROWTHNAV, MELTANO, PASSWORD, Place, till
+from onboarding_place import PASSWORD, Place, till
+from operating import GROWTHNAV, MELTANO
 
 STORE = ".growthnav/secrets/"
 

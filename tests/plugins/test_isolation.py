@@ -6,7 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stub_project import Ended, Project
+from operating import Ended
+from stub_project import Project
 from trials import kills
 
 TRIALS = kills(2)
