@@ -12,8 +12,9 @@ import pytest
 from identity_pipe import record, schema, state
 from identity_world import Input, World, world_input
 
-from identity.linking import judge
-from identity.reconcile import settings, tap
+from identity.linking import arrivals, judge
+from identity.reconcile import memory, settings, tap
+from identity.reconcile.forget import forget
 from identity.reconcile.ledger import Decision
 
 INPUT = world_input(people=120, kiosk=12)
@@ -58,17 +59,17 @@ def scope(world: World) -> str:
     return str(json.loads(report)["scope"])
 
 
+def world_settings(world: World) -> dict[str, Any]:
+    return {"tenant": "acme", "store": str(world.store), "warehouse": {"database": "x", "schema": "y"}}
+
+
 def news(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [message["record"] for message in found if message["type"] == "RECORD"]
 
 
-def test_new_records_get_the_ids_that_linking_everything_gives(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_new_records_are_all_that_is_scored(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    full = copy(world, tmp_path / "full")
-    full.reconcile(incremental=False)
-    assert "nothing to compare" in scope(full)
-    assert events(full, "relink") == 2
     with monkeypatch.context() as patch, caplog.at_level(logging.INFO):
         patch.setattr(judge.Judged, "__init__", lambda *_: pytest.fail("earlier records were scored again"))
         world.reconcile()
@@ -78,12 +79,11 @@ def test_new_records_get_the_ids_that_linking_everything_gives(
         assert not news(world.reconcile()), "a second time, nothing has changed"
     assert events(world, "relink") == 1
     assert len(world.people()) == len(INPUT.profiles) + len(INPUT.purchases)
-    assert world.people() == full.people()
     explained = world.ledger("SELECT count(*) FROM edge WHERE kind = 'model' AND details IS NULL")
     assert explained == [(0,)]
 
 
-def test_rebuilt_from_the_warehouse_and_the_map_the_ids_are_the_same(world: World) -> None:
+def rebuilt_from_the_warehouse_and_the_map(world: World) -> None:
     world.reconcile()
     before, people = world.map(), world.people()
     links = world.ledger("SELECT left_key, right_key, kind, rule, weight FROM edge ORDER BY ALL")
@@ -98,12 +98,49 @@ def test_rebuilt_from_the_warehouse_and_the_map_the_ids_are_the_same(world: Worl
     assert (world.map(), world.people()) == (before, people)
 
 
+def no_pair_of_new_records(patch: pytest.MonkeyPatch) -> None:
+    real = arrivals.compare
+    patch.setattr(arrivals, "compare", lambda *given: real(*given).slice(0, 0))
+
+
+def forget_the_base(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory, "_last", lambda ledger: None)
+
+
+def same_as_linking_everything(world: World) -> None:
+    full = copy(world, world.home.parent / "everything")
+    full.reconcile(incremental=False)
+    assert "nothing to compare" in scope(full)
+    assert events(full, "relink") == 2
+    world.reconcile()
+    assert "new records against" in scope(world)
+    assert world.people() == full.people()
+
+
+PROMISES = {
+    "the ids are those of linking everything": (same_as_linking_everything, no_pair_of_new_records),
+    "rebuilt from the warehouse and the map": (rebuilt_from_the_warehouse_and_the_map, forget_the_base),
+}
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_promise_holds(name: str, world: World) -> None:
+    PROMISES[name][0](world)
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_its_fault_is_noticed(name: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    holds, fault = PROMISES[name]
+    fault(monkeypatch)
+    with pytest.raises(AssertionError):
+        holds(world)
+
+
 def test_a_decision_holds_without_linking_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.reconcile()
     group = min((group for group in world.partition() if len(group) >= 3), key=sorted)
     left, right = min(group), max(group)
-    given = {"tenant": "acme", "store": str(world.store), "warehouse": {"database": "x", "schema": "y"}}
-    with tap.open_ledger(settings.read(given)) as (ledger, _):
+    with tap.open_ledger(settings.read(world_settings(world))) as (ledger, _):
         ledger.decide(Decision(left, right, "unlink", "twins", ledger.now()))
         ledger.store.commit()
     monkeypatch.setattr(judge.Judged, "__init__", lambda *_: pytest.fail("earlier records were scored again"))
@@ -124,6 +161,24 @@ def test_a_changed_record_has_everything_linked_anew(world: World) -> None:
     world.load([schema("customer_profiles"), *(record("customer_profiles", each) for each in late.profiles), state(2)])
     world.reconcile()
     assert scope(world) == f"{len(late.profiles)} new records against {len(INPUT.profiles)}"
+
+
+def test_a_forgotten_person_is_not_remembered_either(world: World) -> None:
+    world.reconcile()
+    group = max(world.partition(), key=lambda group: (len(group), sorted(group)))
+    with tap.open_ledger(settings.read(world_settings(world))) as (ledger, hasher):
+        living = ledger.living()
+        ((person,),) = ledger.rows("SELECT person FROM mapping WHERE until IS NULL AND key = ?", [min(group)])
+        forget(ledger, hasher, int(living[person]), "request 17")
+        ledger.store.commit()
+    for table in ("edge", "scored"):
+        kept = world.ledger(f"SELECT left_key, right_key FROM {table}")
+        assert kept
+        assert not {key.partition("#")[0] for row in kept for key in row} & group
+    people = {key: person for key, person in world.people().items() if key not in group}
+    world.reconcile()
+    assert scope(world) == "all records: earlier ones, the settings or the programs have changed"
+    assert world.people() == people
 
 
 def test_nothing_new_is_nothing_to_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
