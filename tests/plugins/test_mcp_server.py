@@ -18,6 +18,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 from stub_project import CANARY, Project, wait_for
 
+from plugins.mcp_server import query
 from plugins.mcp_server.access import Access
 from plugins.mcp_server.server import AUDIT, build
 
@@ -197,9 +198,29 @@ def test_row_52_a_query_is_read_only_and_bounded(project: Project) -> None:
     assert not (project.root / "out.csv").exists()
 
 
-def test_a_query_without_an_end_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from plugins.mcp_server import query
+def test_row_52_the_engine_itself_refuses_what_no_parser_has_seen(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = warehouse(project)
+    before = database.read_bytes()
+    (project.root / "secret.csv").write_text("a\n1\n")
+    monkeypatch.setattr(query, "check", lambda sql, *_: sql)
+    for sql in (
+        "INSERT INTO conversions VALUES (1, 1, now())",
+        "DROP TABLE conversions",
+        f"COPY conversions TO '{project.root}/out.csv'",
+        f"SELECT * FROM read_csv('{project.root}/secret.csv')",
+        f"ATTACH '{project.root}/other.duckdb'",
+        "SET enable_external_access = true",
+        "SET memory_limit = '100GB'",
+    ):
+        refused = call(project.root, "query_warehouse", {"customer_id": "acme", "sql": sql}, scope="read")
+        assert "the warehouse refuses the query" in said(refused), sql
+    assert database.read_bytes() == before
+    assert not (project.root / "out.csv").exists()
 
+
+def test_a_query_without_an_end_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse(project)
     monkeypatch.setattr(query, "SECONDS", 0.3)
     sql = "SELECT count(*) FROM conversions a, conversions b, conversions c, conversions d"
