@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import click
@@ -47,4 +48,19 @@ def command(directory: Path | None, /, scope: str, tenants: tuple[str, ...], tra
     if transport == "stdio":
         server.run("stdio")
     else:
+        _check_port(port)
         server.run("streamable-http", host=LOCAL, port=port)
+
+
+def _check_port(port: int) -> None:
+    """The server would end with a code of its own.
+
+    Raises:
+        ConfigurationError: somebody else listens there.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCAL, port))
+        except OSError:
+            raise ConfigurationError(f"port {port} is taken", remedy="Name another: --port") from None

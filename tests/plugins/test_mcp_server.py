@@ -317,7 +317,7 @@ def test_row_53_each_call_is_in_the_trail(project: Project) -> None:
         ("run_history", "acme", "ok"),
         ("run_history", None, "configuration"),
         ("", None, "refused"),
-        ("resource customer", None, "ok"),
+        ("resource customer", "acme", "ok"),
     ]
     assert lines[0]["arguments_sha256"] == lines[1]["arguments_sha256"] != lines[2]["arguments_sha256"]
     assert all(line["seconds"] >= 0 and line["at"].endswith("Z") for line in lines)
@@ -394,6 +394,16 @@ def test_the_command_speaks_over_http_on_this_machine(project: Project) -> None:
     server.terminate()
     _, err = server.communicate(timeout=30)
     assert "Traceback" not in err
+
+
+def test_a_port_that_is_taken_is_told(project: Project) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = project.call("mcp", "--transport", "http", "--port", str(port))
+    assert ended.code == 2
+    assert ended.err == f"configuration error: port {port} is taken. Name another: --port\n"
 
 
 def test_a_tenant_that_is_not_there_is_told_when_the_server_starts(project: Project) -> None:
