@@ -38,6 +38,8 @@ def command(directory: Path | None, /, scope: str, tenants: tuple[str, ...], tra
     project = open_project(directory)
     for tenant in tenants:
         choose("tenant", tenant, project.tenants)
+    if transport == "http":
+        _check_port(port)
     try:
         from plugins.mcp_server.server import build
     except ModuleNotFoundError as error:
@@ -48,7 +50,6 @@ def command(directory: Path | None, /, scope: str, tenants: tuple[str, ...], tra
     if transport == "stdio":
         server.run("stdio")
     else:
-        _check_port(port)
         server.run("streamable-http", host=LOCAL, port=port)
 
 
