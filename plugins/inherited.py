@@ -25,6 +25,8 @@ _ANY_PROGRAM = re.compile(
 )
 """Names for every child: system, locale, proxies and certificates, clouds, Meltano, and ours."""
 
+_NO_SOURCE = "tap-identity"
+"""It reads the warehouse, under the key that resolve-identity has: both get it, or neither."""
 _FOR_US = "annotations"
 """What Meltano leaves alone in a tenant's environment: its variables are for us, such as the webhook's secret."""
 
@@ -65,5 +67,6 @@ def _settings(project: Project, tenant: Tenant) -> Iterator[str]:
         shared = document is not tenant.document or document is project.documents[0]
         for _, entry in wiring.plugins(document):
             plugin = project.plugins[str(entry.get("name"))]
-            hidden = plugin.secrets if shared and plugin.kind == "extractors" else []
+            reads_source = plugin.kind == "extractors" and plugin.name != _NO_SOURCE
+            hidden = plugin.secrets if shared and reads_source else []
             yield from (plugin.variable(str(item["name"])) for item in plugin.settings if item["name"] not in hidden)

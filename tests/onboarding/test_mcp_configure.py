@@ -97,6 +97,16 @@ def test_a_token_is_for_its_own_arguments_and_of_its_own_server(tenant: Place) -
     assert [row.connector_id for row in tenant.registry.connectors("acme")] == ["postgres-till"]
 
 
+def test_row_51_a_token_whose_change_failed_is_spent(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_SHOP_PASSWORD", SECOND)
+    again = {**ARGUMENTS, "token": "the last"}
+    _, failed, spent = call(tenant, ARGUMENTS, again, again)
+    assert text(failed).startswith("credentials error: ")
+    assert SECOND not in text(failed)
+    assert "the token is not" in text(spent)
+    assert [row.connector_id for row in tenant.registry.connectors("acme")] == ["postgres-till"]
+
+
 def test_row_51_a_token_grows_old(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuring, "TOKEN_SECONDS", -1)
     _, late = call(tenant, ARGUMENTS, {**ARGUMENTS, "token": "the last"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from stub_project import CANARY, Project
 
@@ -52,6 +54,15 @@ def test_a_shared_tap_gets_no_secret_by_its_own_name(project: Project) -> None:
     assert inherited.for_tenant(found, found.tenant("acme"), given) == plain
     assert inherited.for_tenant(found, found.tenant("globex"), given) == given
     assert named.exists()
+
+
+def test_both_that_need_the_key_of_identity_get_it() -> None:
+    found = open_project(Path(__file__).parents[2])
+    given = {"TAP_IDENTITY_KEY": "k", "RESOLVE_IDENTITY_KEY": "k", "TAP_STRIPE_API_KEY": CANARY}
+    assert inherited.for_tenant(found, found.tenant("bakery"), given) == {
+        "TAP_IDENTITY_KEY": "k",
+        "RESOLVE_IDENTITY_KEY": "k",
+    }
 
 
 def test_variables_of_another_tenant_in_the_same_file_and_of_annotations_stay(project: Project) -> None:
