@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from discovery import decisions, edited, files, markdown, page, report
+from discovery import decisions, edited, edited_text, files, markdown, page, report
 from discovery.decisions import Decided, Decision
 from discovery.profile import profile_rows
 from discovery.proposal import Blocker, ColumnProposal, Proposal
@@ -84,7 +84,7 @@ def edit(text: str, column: str, **cells: str) -> str:
     """The document with some cells of a column's row changed."""
     lines = text.splitlines()
     number = line_of(text, column) - 1
-    given = edited._cells(lines[number])
+    given = edited_text.cells(lines[number])
     for name, value in cells.items():
         given[markdown.HEADER.index(name.replace("_", " ").capitalize())] = value
     lines[number] = f"| {' | '.join(given)} |"
@@ -113,9 +113,9 @@ def test_rows_say_what_is_sure_and_what_is_not(text: str) -> None:
     assert text.index("## Blockers") < text.index("## Stream")
     assert "**alarm**: holds card numbers" in text
     header = next(line for line in text.splitlines() if line.startswith("| Source"))
-    assert edited._cells(header) == list(markdown.HEADER)
+    assert edited_text.cells(header) == list(markdown.HEADER)
     (cell,) = [line for line in text.splitlines() if line.startswith("| `Cell`")]
-    assert edited._cells(cell) == [
+    assert edited_text.cells(cell) == [
         "`Cell`",
         "phone",
         "",
