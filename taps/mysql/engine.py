@@ -22,7 +22,7 @@ from taps.mysql import described, types
 from taps.mysql.faults import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _TABLES = """
 SELECT t.TABLE_NAME, t.TABLE_ROWS, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE = 'YES', c.PRIVILEGES
@@ -137,7 +137,7 @@ class MySQLEngine:
         """The result of a SELECT as if it were a table."""
         starts = sql.count(_START)
         source = f"({self.verbatim(sql).replace(_START, '%s')}) AS q"
-        with self._cursor() as cursor:
+        with self.errors(name), self._cursor() as cursor:
             cursor.execute(f"SELECT * FROM {source} LIMIT 0", [None] * starts)  # noqa: S608
             kinds = described.columns(cursor)
         small_bool = self._config.get("tinyint1_as_bool", False)
@@ -191,7 +191,7 @@ class MySQLEngine:
             first, name=name, sql=self.text(first, raw), type=pa.string(), bad=None, raw=raw, nullable=nullable
         )
 
-    def unreadable(self) -> list[str]:
+    def unreadable(self, _: Iterable[Table]) -> list[str]:
         """None: the server does not show tables this user may not read."""
         return []
 

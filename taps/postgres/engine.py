@@ -17,7 +17,7 @@ from taps.base.sql.tunnel import Tunnel
 from taps.postgres import types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -170,7 +170,7 @@ class PostgresEngine:
         """The result of a SELECT as if it were a table."""
         starts = sql.count(START)
         source = f"({self.verbatim(sql).replace(START, '%s')}) AS q"
-        with self._cursor() as cursor:
+        with self.errors(name), self._cursor() as cursor:
             cursor.execute(f"SELECT * FROM {source} LIMIT 0".encode(), [None] * starts)  # noqa: S608
             described = cursor.description or []
             kinds = [(each.name, each.type_code, each.precision, each.scale) for each in described]
@@ -225,7 +225,7 @@ class PostgresEngine:
             first, name=name, sql=self.text(first, raw), type=pa.string(), bad=None, raw=raw, nullable=nullable
         )
 
-    def unreadable(self) -> list[str]:
+    def unreadable(self, _: Iterable[Table]) -> list[str]:
         """Tables this user can see and not read."""
         return [name for (name,) in self.rows(_UNREADABLE)]
 
