@@ -258,7 +258,7 @@ def test_clear_abbreviations_are_read_in_blocks_as_one_by_one(zone: str) -> None
         found = [moment for (moment,) in connection.execute(f"SELECT {value.sql} FROM given").fetchall()]
     parse = times.time_parser(form, zone)
     clear = abbreviations.always(times.zone(zone))
-    assert len(clear) >= len(abbreviations.FIXED) - 1
+    assert len(clear) >= len(abbreviations.FIXED) - 2, "PST and PDT in Manila"
     for text, moment in zip(texts, found, strict=True):
         assert (moment is not None) == (text.rpartition(" ")[2] in clear)
         assert moment is None or times.to_text(moment) == parse(text)
