@@ -115,6 +115,8 @@ def _phone(seen: Evidence) -> Fit:
 def _person(seen: Evidence) -> Fit:
     if seen.numeric or seen.kind in {"date", "clock", "email", "url", "ip", "uuid"} or seen.share("order_name"):
         return (_AGAINST, "its values are no names")
+    if seen.share("prefixed") >= MOST:
+        return (_AGAINST, "its values are codes")
     return (0.4, "its values can be names") if seen.kind == "text" else _NOTHING
 
 
