@@ -17,7 +17,7 @@ import msgspec
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.target_base import Target
 
-from discovery import batch_files, files, markdown, model
+from discovery import batch_files, files, markdown, model, report
 from discovery.model import ModelSettings
 from discovery.profile import StreamProfiler
 from discovery.propose import propose
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 STAGE = "discover-mapping"
 _SHOW = "show_request"
-_OPTIONS = {"out": "FILE", "review": "FILE", "html": "FILE", "connector": "NAME", "model": "ID"}
+_OPTIONS = {"out": "FILE", "review": "FILE", "html": "FILE", "report": "FILE", "connector": "NAME", "model": "ID"}
 _FLAGS = {
     "no-model": "Ask no model, whatever the settings say.",
     "show-request": "Print what the model would be sent; send nothing and write nothing.",
@@ -83,7 +83,7 @@ class DiscoverMapping(StrictSettings, Target):
         self._position = 0
         self._state: bytes | None = None
         self.model = self._model()
-        if not {"out", "review", "html"} & set(self.config) and not self.config.get(_SHOW):
+        if not {"out", "review", "html", "report"} & set(self.config) and not self.config.get(_SHOW):
             raise ConfigurationError(
                 "it is not said where anything goes", remedy="Set review, or out, or html: --review review.md"
             )
@@ -176,6 +176,8 @@ class DiscoverMapping(StrictSettings, Target):
             from discovery.page import write
 
             files.write(path, write(review))
+        if path := self._path("report"):
+            files.write(path, report.write(review))
         if out:
             self._write_mapping(review, out)
         self.logger.info("%s", markdown.summary(review))

@@ -28,7 +28,10 @@ _TELLING = 10
 _ALMOST_ONE = 0.15
 """Share of different values below which they are of few people, or name no transactions."""
 
+_HALF = 0.5
 _ALL_DIFFER = 0.98
+_COUNTS = 100
+"""Whole numbers below that repeat are rather counts than ids."""
 
 
 def fit(target: str, seen: Evidence) -> Fit:
@@ -112,6 +115,8 @@ def _phone(seen: Evidence) -> Fit:
 def _person(seen: Evidence) -> Fit:
     if seen.numeric or seen.kind in {"date", "clock", "email", "url", "ip", "uuid"} or seen.share("order_name"):
         return (_AGAINST, "its values are no names")
+    if seen.share("prefixed") >= MOST:
+        return (_AGAINST, "its values are codes")
     return (0.4, "its values can be names") if seen.kind == "text" else _NOTHING
 
 
@@ -144,7 +149,8 @@ def _transaction(seen: Evidence) -> Fit:
     weight, why = _id(seen)
     if weight < 0 or seen.rows < _TELLING:
         return weight, why
-    if seen.distinct_share < _ALMOST_ONE:
+    counts = seen.kind == "whole" and max(seen.numbers) < _COUNTS and seen.distinct_share < _HALF
+    if seen.distinct_share < _ALMOST_ONE or counts:
         return (_AGAINST, "its values are few: they name no transactions")
     return (weight + 0.4, "its values never repeat") if seen.distinct_share > _ALL_DIFFER else (weight, why)
 

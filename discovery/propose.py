@@ -42,6 +42,7 @@ def propose(
     derive.by_arithmetic(choices, profile.relations)
     compete.settle(choices, profile.relations)
     derive.value_of_lines(choices, role)
+    derive.net_of_discount(choices)
     derive.amount_before_total(choices, role)
     derive.names_in_parts(choices)
     derive.first_id(choices, role)

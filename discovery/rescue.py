@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from discovery import opaque_ids, sequence
 from discovery.match import Candidate
-from discovery.rules import NONE
+from discovery.rules import NONE, groups
 from discovery.words import UNKNOWN
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def _differ(choice: Choice) -> float:
 
 
 def _counts_up(choice: Choice) -> float:
-    unknown = UNKNOWN in choice.seen.name.concepts
-    return sequence.in_order(choice.seen) + 0.5 * (not unknown)
+    said = set(choice.seen.name.concepts)
+    return sequence.in_order(choice.seen) + 0.5 * (UNKNOWN not in said) + bool(said & groups()["txn"])
 
 
 _RULES: tuple[tuple[str, Callable[[Evidence], bool], Callable[[Choice], float]], ...] = (

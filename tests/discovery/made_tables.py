@@ -59,6 +59,9 @@ THINGS = "Linen Shirt,Clay Mug,Oak Tray,Wool Scarf,Green Tea 100g,Desk Lamp,Rain
 CITIES = ["Lyon", "Berlin", "Porto", "Milano", "Utrecht", "Leeds", "Boston", "Sevilla"]
 _START = datetime(2024, 3, 1, 9, 12, 5)  # noqa: DTZ001  exports have no zone
 _MOST = 12
+LEARNT = tuple(vendor_tables.UNSEEN.with_name(f"{name}.txt") for name in ("made", "made_2", "made_3"))
+"""Read once blindly, then learnt from."""
+
 JUDGE = vendor_tables.UNSEEN.with_name("made_judge.txt")
 """Drawn by lot from the tables labelled together; measured, never learnt from."""
 
