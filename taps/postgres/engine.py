@@ -10,11 +10,11 @@ import psycopg
 import psycopg.conninfo
 import pyarrow as pa
 
-from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
 from taps.base.sql import delimited
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits
 from taps.base.sql.tunnel import Tunnel
 from taps.postgres import types
+from taps.postgres.faults import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,6 +60,7 @@ class PostgresEngine:
         """Take a checked config."""
         self._config = config
         self._connection: psycopg.Connection[Any] | None = None
+        self._stream: str | None = None
         self._tunnel = Tunnel(config["ssh_tunnel"], _place(config)) if "ssh_tunnel" in config else None
 
     @contextmanager
@@ -106,32 +107,13 @@ class PostgresEngine:
     @contextmanager
     def errors(self, stream: str | None = None) -> Iterator[None]:
         """Turn the driver's errors into ours; the server's own words may quote values, so they are left out."""
+        before, self._stream = self._stream, stream or self._stream
         try:
             yield
-        except psycopg.errors.QueryCanceled:
-            raise RetriableError(
-                "a statement took longer than statement_timeout",
-                stream=stream,
-                remedy="Raise it, or add an index on the replication key",
-            ) from None
-        except psycopg.errors.InsufficientPrivilege:
-            raise CredentialsError(
-                "the user may not read it", stream=stream, remedy="GRANT USAGE on its schema and SELECT on it"
-            ) from None
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.SyntaxError):
-            raise ConfigurationError(
-                "the database does not know a table or column of the statement, or cannot parse it",
-                stream=stream,
-                remedy="Compare where, columns and sql of this stream with --discover",
-            ) from None
-        except psycopg.OperationalError as error:
-            raise _unreachable(str(error), stream) from None
         except psycopg.Error as error:
-            raise DataError(
-                f"the database refused to read it (SQLSTATE {error.sqlstate})",
-                stream=stream,
-                remedy="Try the stream's condition or SQL in psql",
-            ) from None
+            raise translated(error, self._stream) from None
+        finally:
+            self._stream = before
 
     def schemas(self) -> list[str]:
         """Names of the schemas this user may look into."""
@@ -265,19 +247,3 @@ def _place(config: Mapping[str, Any]) -> tuple[str, int]:
     given = psycopg.conninfo.conninfo_to_dict(config.get("url", ""))
     host, port = config.get("host", given.get("host")), config.get("port", given.get("port"))
     return str(host or "localhost"), int(port or _PORT)
-
-
-def _unreachable(text: str, stream: str | None) -> CredentialsError | ConfigurationError | RetriableError:
-    if "password authentication failed" in text or "no password supplied" in text:
-        return CredentialsError("the database refused user and password", remedy="Renew user and password")
-    if "role" in text and "does not exist" in text:
-        return CredentialsError("the database does not know the user", remedy="Set user to one it knows")
-    if "database" in text and "does not exist" in text:
-        return ConfigurationError(
-            "the server has no such database", field="database", remedy="Set database to one it has"
-        )
-    if "Connection refused" in text or "could not translate host name" in text or "Name or service not known" in text:
-        return RetriableError("the database cannot be reached", remedy="Check host, port and network, then run again")
-    return RetriableError(
-        "the connection to the database was lost", stream=stream, remedy="Run again: it goes on there"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -104,7 +105,16 @@ class SQLTap(ConnectingTap):
 
     def _query(self, name: str) -> SQLStream:
         chosen = self.options.of_query(name)
-        return self.stream_class(self, self.engine.query(name, str(chosen.sql), chosen.timezone), chosen, name)
+        table = self.engine.query(name, str(chosen.sql), chosen.timezone)
+        counts = Counter(column.name for column in table.columns)
+        if twice := [column for column, count in counts.items() if count > 1]:
+            raise ConfigurationError(
+                f"its query gives two columns the name '{twice[0]}'",
+                stream=name,
+                field="sql",
+                remedy="Name each by AS",
+            )
+        return self.stream_class(self, table, chosen, name)
 
 
 def _is_selected(entry: CatalogEntry) -> bool:
