@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from discovery.table import Relation
 
 _PRICED = {"line", "order", "event"}
-_BEFORE_TOTAL = {"amount", "value", "order", "total", UNKNOWN}
+_BEFORE_TOTAL = {"amount", "value", "order", "total", "net", "gross", "sale", "product", "item", UNKNOWN}
 _KEYED = {"order", "payment", "deal", "lead", "customer"}
 _KEYS = {"id", "number", "code", "uuid", "reference", "unique"}
+PERSONAL = ("email", "phone", "first_name", "last_name")
+_ANYBODY = 0.4
+_TELLING = 10
+"""Rows from which on it tells something that ids repeat."""
+_REPEATS = 4.0
 _NO_IDS = {"date", "clock", "url", "ip", "json", "boolean", "decimal"}
 
 
@@ -55,10 +60,36 @@ def by_arithmetic(choices: Sequence[Choice], relations: Sequence[Relation]) -> N
             _say(result, {"value": 2.0}, why)
             _say(quantity, {"quantity": 2.0}, why)
             _say(price, {"unit_price": 2.0}, why)
+        elif relation.kind == "sum" and relation.minus and _discounted(relation, by_name):
+            why = f"{relation.result} = {relation.plus[0]} - {relation.minus[0]} in {relation.support:.0%} of the rows"
+            _say(result, {"value": 4.0}, why)
+            _say(parts[0], {"subtotal": 4.0}, why)
         elif relation.kind == "sum" and not relation.minus and _mean(result) >= _mean(parts[0]):
             why = f"{relation.result} = {' + '.join(relation.plus)} in {relation.support:.0%} of the rows"
-            _say(result, {"value": 2.0}, why)
-            _say(parts[0], {"subtotal": 2.0}, why)
+            taxed = any("tax" in part.seen.name.concepts for part in parts)
+            _say(result, {"value": 4.0 if taxed else 2.0}, why)
+            if not any("fee" in part.seen.name.concepts for part in parts):
+                _say(parts[0], {"subtotal": 4.0 if taxed else 2.0}, why)
+
+
+def _discounted(relation: Relation, by_name: dict[str, Choice]) -> bool:
+    """What is left of an amount after a discount."""
+    taken = "discount" in by_name[relation.minus[0]].seen.name.concepts
+    return taken and len(relation.plus) == len(relation.minus) == 1
+
+
+def net_of_discount(choices: Sequence[Choice]) -> None:
+    """Gross, discount and net, and no tax or fee: the net amount is what was paid, the gross one what it was before."""
+    targets = {choice.best.target for choice in choices}
+    said = [set(choice.seen.name.concepts) for choice in choices]
+    if "discount" not in targets or targets & {"tax", "tip"} or any("fee" in concepts for concepts in said):
+        return
+    gross = [choice for choice, concepts in zip(choices, said, strict=True) if "gross" in concepts]
+    net = [choice for choice, concepts in zip(choices, said, strict=True) if "net" in concepts]
+    if len(gross) == len(net) == 1 and gross[0].best.target == "value" and net[0].best.target == NONE:
+        why = "net of the discount beside it"
+        net[0].candidates.insert(0, Candidate("value", gross[0].best.odds, gross[0].best.by_name, 0.0, (why,)))
+        gross[0].candidates.insert(0, Candidate("subtotal", gross[0].best.odds, gross[0].best.by_name, 0.0, (why,)))
 
 
 def _say(choice: Choice, odds: dict[str, float], why: str) -> None:
@@ -174,7 +205,19 @@ def _nearness(choice: Choice, role: Role, said_often: Counter[str]) -> float:
         near += 1.0
     if said & {"id", "uuid", "number"}:
         near += 0.6
+    if role.name != "line" and choice.seen.rows >= _TELLING:
+        near -= _REPEATS * (1 - choice.seen.distinct_share)
     return near - 2 * bool(said & {"quote", "reference", "reward", "document", "settlement"} and "order" not in said)
+
+
+def other_people(choices: Sequence[Choice]) -> None:
+    """`Fundraiser E-mail` beside `E-mail`: with a word nobody knows it may be anybody's."""
+    for target in PERSONAL:
+        wanting = [choice for choice in choices if choice.best.target == target]
+        plain = [choice for choice in wanting if UNKNOWN not in choice.seen.name.concepts]
+        for choice in wanting if plain else ():
+            if choice not in plain:
+                choice.best.odds = min(choice.best.odds, _ANYBODY)
 
 
 def main_product(choices: Sequence[Choice]) -> None:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
 
-from discovery import assemble, markdown
+from discovery import assemble, edited_text, markdown
 from discovery.decisions import Decided, Decision
+from discovery.edited_text import Line, Problems
 from discovery.review import ACCEPT, ACTIONS, CHANGED, DECIDED, GONE, HIDDEN, NEW
 from pipe.errors import ConfigurationError
 from transforms import parse
 
 if TYPE_CHECKING:
     from discovery.decisions import Rules
-
-_CELL_END = re.compile(r"(?<!\\)(?:\\\\)*\|")
-_TARGET = re.compile(r"([a-z_]+|-)?(?:\s*#\s*([1-9]))?")
-_UNESCAPED = re.compile(r"\\([\\|])")
 
 
 @dataclass
@@ -77,45 +72,16 @@ class _Machine(msgspec.Struct):
     streams: dict[str, _Proposed]
 
 
-@dataclass
-class _Line:
-    """One row of a table as a person left it."""
-
-    number: int
-    column: str
-    target: str | None
-    rank: int
-    options: dict[str, Any]
-    action: str
-
-
-class _Problems:
-    """Contradictions by line."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.found: list[tuple[int, str]] = []
-
-    def add(self, line: int, text: str) -> None:
-        self.found.append((line, text))
-
-    def raise_if_any(self) -> None:
-        if self.found:
-            lines = [f"{self.path}:{line}: {text}" for line, text in sorted(self.found)]
-            head = f"{len(lines)} contradiction{'s' if len(lines) > 1 else ''} in the review"
-            raise ConfigurationError(head + "\n  " + "\n  ".join(lines), remedy="Nothing was applied")
-
-
 def read(text: str, path: str = "review.md") -> Edit:
     """The decisions in an edited review.
 
     Raises:
         ConfigurationError: it contradicts itself, or is no review; names every line.
     """
-    problems = _Problems(path)
+    problems = Problems(path)
     lines = text.splitlines()
     given = _machine(lines, path)
-    tables, blocks = _parts(lines, given.streams, problems)
+    tables, blocks = edited_text.parts(lines, given.streams, problems)
     streams = [
         _stream(name, its, tables.get(name, []), blocks.get(name), problems) for name, its in given.streams.items()
     ]
@@ -137,82 +103,8 @@ def _machine(lines: list[str], path: str) -> _Machine:
     return content
 
 
-def _parts(
-    lines: list[str], streams: dict[str, Any], problems: _Problems
-) -> tuple[dict[str, list[_Line]], dict[str, tuple[int, str]]]:
-    """Table rows and YAML blocks by stream."""
-    tables: dict[str, list[_Line]] = {}
-    blocks: dict[str, tuple[int, str]] = {}
-    block: list[str] | None = None
-    stream, start = "", 0
-    for number, line in enumerate(lines, 1):
-        if block is not None:
-            if line.startswith("```"):
-                blocks[stream], block = (start, "\n".join(block)), None
-            else:
-                block.append(line)
-        elif line.startswith("## Stream "):
-            stream = markdown.read_name(line.removeprefix("## Stream "))
-            if stream not in streams:
-                problems.add(number, "there is no such stream in this review")
-        elif line.startswith("```yaml"):
-            block, start = [], number
-        elif line.startswith("| `"):
-            tables.setdefault(stream, []).append(_row(line, number, problems))
-        elif line.startswith("|") and not line.startswith(("| Source |", "|---")):
-            problems.add(number, "this row does not start with the name of a column in `backticks`")
-    return tables, blocks
-
-
-def _row(line: str, number: int, problems: _Problems) -> _Line:
-    cells = _cells(line)
-    if len(cells) != len(markdown.HEADER):
-        text = f"has {len(cells)} cells where {len(markdown.HEADER)} belong; write \\| for a | inside a cell"
-        problems.add(number, text)
-        return _Line(number, markdown.read_name(cells[0]), None, 1, {}, "")
-    by_name = dict(zip(markdown.HEADER, cells, strict=True))
-    target, rank = _target(by_name["Target"], number, problems)
-    options = _options(_UNESCAPED.sub(r"\1", by_name["Read as"]), number, problems)
-    action = by_name["Action"].strip("*` ").capitalize()
-    if action not in ACTIONS:
-        problems.add(number, f"the action must be one of {', '.join(ACTIONS)}")
-    return _Line(number, markdown.read_name(by_name["Source"]), target, rank, options, action)
-
-
-def _cells(line: str) -> list[str]:
-    body = line.strip().removeprefix("|")
-    cells, start = [], 0
-    for end in _CELL_END.finditer(body):
-        cells.append(body[start : end.end() - 1].strip())
-        start = end.end()
-    return cells + ([body[start:].strip()] if body[start:].strip() else [])
-
-
-def _target(cell: str, number: int, problems: _Problems) -> tuple[str | None, int]:
-    match = _TARGET.fullmatch(cell.strip("*` ").lower())
-    name, rank = match.groups() if match else (cell, None)
-    if name in {None, "", markdown.NOTHING}:
-        return None, 1
-    if name not in assemble.TARGETS:
-        near = get_close_matches(str(name), assemble.TARGETS, 1)
-        problems.add(number, f"there is no target '{name}'" + (f"; did you mean {near[0]}?" if near else ""))
-        return None, 1
-    return name, int(rank or 1)
-
-
-def _options(cell: str, number: int, problems: _Problems) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load("{" + cell.strip("`") + "}")
-    except yaml.YAMLError:
-        found = None
-    if not isinstance(found, dict) or None in found.values():
-        problems.add(number, "'Read as' must be like `format: us, zone: America/Chicago`")
-        return {}
-    return found
-
-
 def _stream(
-    name: str, given: _Proposed, rows: list[_Line], block: tuple[int, str] | None, problems: _Problems
+    name: str, given: _Proposed, rows: list[Line], block: tuple[int, str] | None, problems: Problems
 ) -> StreamEdit:
     facts = {column: (its.action, its.state) for column, its in given.columns.items()}
     before = {
@@ -236,12 +128,12 @@ def _stream(
     _check_targets(rows, after, problems)
     rest = _rest(given.rules, block, problems)
     original = [one for column, one in before.items() if facts[column] in _HOLDING]
-    if problems.found:
-        return StreamEdit(name, Decided(), {})
     made = assemble.rules(given.rules, rest, original, after.values(), given.kinds)
     line_of = {row.column: row.number for row in rows}
     targets = {one.target: line_of[column] for column, one in after.items() if one.target and column in line_of}
     _check_rules(made, targets, block[0] if block else 1, problems)
+    if problems.found:
+        _check_required(name, made, rows, before, problems)
     return StreamEdit(name, Decided(dict(sorted(after.items())), rest), made, waiting)
 
 
@@ -249,7 +141,7 @@ _HOLDING = {(ACCEPT, state) for state in (NEW, CHANGED, DECIDED)}
 _NOT_ASKED = {DECIDED, HIDDEN}
 
 
-def _check_rows(name: str, rows: list[_Line], facts: dict[str, tuple[str, str]], problems: _Problems) -> None:
+def _check_rows(name: str, rows: list[Line], facts: dict[str, tuple[str, str]], problems: Problems) -> None:
     """Each column of the review has its one row."""
     counts = Counter(row.column for row in rows)
     for row in rows:
@@ -264,7 +156,7 @@ def _check_rows(name: str, rows: list[_Line], facts: dict[str, tuple[str, str]],
             problems.add(last, text)
 
 
-def _check_targets(rows: list[_Line], after: dict[str, Decision], problems: _Problems) -> None:
+def _check_targets(rows: list[Line], after: dict[str, Decision], problems: Problems) -> None:
     """What several columns are for is in an order, and read in one way."""
     line_of = {row.column: row.number for row in rows}
     seen: dict[tuple[str, int], str] = {}
@@ -284,7 +176,7 @@ def _check_targets(rows: list[_Line], after: dict[str, Decision], problems: _Pro
             problems.add(line, f"'{column}' and '{first.column}' give {decision.target} but are read in different ways")
 
 
-def _rest(rules: Rules, block: tuple[int, str] | None, problems: _Problems) -> Rules:
+def _rest(rules: Rules, block: tuple[int, str] | None, problems: Problems) -> Rules:
     """The YAML block of the stream, or what it was when there was nothing in it to change."""
     given = assemble.without_columns(rules)
     if block is None:
@@ -299,13 +191,24 @@ def _rest(rules: Rules, block: tuple[int, str] | None, problems: _Problems) -> R
     if not isinstance(found, dict) or set(found) != set(given) or not all(isinstance(r, dict) for r in found.values()):
         problems.add(start + 1, f"the block must keep its entries: {', '.join(given)}")
         return given
-    for name, rule in found.items():
-        if rule.get("into") != given[name]["into"]:
-            problems.add(start + 1, f"'into' of {name} cannot be changed here")
-    return found
+    turned = [name for name, rule in found.items() if rule.get("into") != given[name]["into"]]
+    for name in turned:
+        problems.add(start + 1, f"'into' of {name} cannot be changed here")
+    return given if turned else found
 
 
-def _check_rules(made: Rules, line_of: dict[str, int], otherwise: int, problems: _Problems) -> None:
+def _check_required(name: str, made: Rules, rows: list[Line], before: dict[str, Decision], problems: Problems) -> None:
+    """What nothing fills is told with the contradictions, unless one of them is the reason."""
+    wrong = {line for line, _ in problems.found}
+    kept = {row.column for row in rows if row.number not in wrong}
+    doubtful = {one.target for column, one in before.items() if column not in kept}
+    last = max((row.number for row in rows), default=1)
+    for required in assemble.missing(made):
+        if required not in doubtful:
+            problems.add(last, f"nothing fills {required} of stream '{name}': give it to a column")
+
+
+def _check_rules(made: Rules, line_of: dict[str, int], otherwise: int, problems: Problems) -> None:
     """The rules as map-conversions would read them; a mistake is told at the row it comes from."""
     found = parse.Problems("the review")
     for name, rule in made.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from discovery.evidence import MOST
+from discovery.words import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,17 @@ _FOR = 1.0
 
 _NOTHING: Fit = (0.0, "")
 _STATUS_LIKE = 30
+
+_TELLING = 10
+"""Rows from which on it tells something how many values differ."""
+
+_ALMOST_ONE = 0.15
+"""Share of different values below which they are of few people, or name no transactions."""
+
+_HALF = 0.5
+_ALL_DIFFER = 0.98
+_COUNTS = 100
+"""Whole numbers below that repeat are rather counts than ids."""
 
 
 def fit(target: str, seen: Evidence) -> Fit:
@@ -68,7 +80,14 @@ def _time(seen: Evidence) -> Fit:
     return (IMPOSSIBLE, "its values are no times")
 
 
+def _few_people(seen: Evidence) -> bool:
+    """With a word nobody knows, and so few that they are the tenant's own people, not its customers."""
+    return UNKNOWN in seen.name.concepts and seen.rows >= _TELLING and 0 < seen.distinct_share < _ALMOST_ONE
+
+
 def _email(seen: Evidence) -> Fit:
+    if _few_people(seen):
+        return (_AGAINST, "they are a few people's, for many rows")
     if seen.share("email") >= 0.5:
         return (2.0, "its values are e-mail addresses")
     if seen.kind in {"hash", "token"} or seen.share("hash"):
@@ -77,6 +96,8 @@ def _email(seen: Evidence) -> Fit:
 
 
 def _phone(seen: Evidence) -> Fit:
+    if _few_people(seen):
+        return (_AGAINST, "they are a few people's, for many rows")
     if seen.share("phone") >= 0.5:
         return (1.2, "its values are telephone numbers")
     if seen.kind == "hash":
@@ -94,6 +115,8 @@ def _phone(seen: Evidence) -> Fit:
 def _person(seen: Evidence) -> Fit:
     if seen.numeric or seen.kind in {"date", "clock", "email", "url", "ip", "uuid"} or seen.share("order_name"):
         return (_AGAINST, "its values are no names")
+    if seen.share("prefixed") >= MOST:
+        return (_AGAINST, "its values are codes")
     return (0.4, "its values can be names") if seen.kind == "text" else _NOTHING
 
 
@@ -119,6 +142,17 @@ def _id(seen: Evidence) -> Fit:
     ):
         return (_AGAINST, "its values are no ids")
     return (0.5, "its values can be ids")
+
+
+def _transaction(seen: Evidence) -> Fit:
+    """Ids of transactions are many: one for each row, or for the few lines of an order."""
+    weight, why = _id(seen)
+    if weight < 0 or seen.rows < _TELLING:
+        return weight, why
+    counts = seen.kind == "whole" and max(seen.numbers) < _COUNTS and seen.distinct_share < _HALF
+    if seen.distinct_share < _ALMOST_ONE or counts:
+        return (_AGAINST, "its values are few: they name no transactions")
+    return (weight + 0.4, "its values never repeat") if seen.distinct_share > _ALL_DIFFER else (weight, why)
 
 
 def _scientific(seen: Evidence) -> bool:
@@ -197,9 +231,8 @@ _FITS: dict[str, Callable[[Evidence], Fit]] = {
         ("product_name", "product_category", "location_name", "company_name", "street", "city", "region", "country"),
         _text,
     ),
-    **dict.fromkeys(
-        ("transaction_id", "user_id", "location_id", "loyalty_id", "device_id", "cookie_id", "product_id"), _id
-    ),
+    **dict.fromkeys(("user_id", "location_id", "loyalty_id", "device_id", "cookie_id", "product_id"), _id),
+    "transaction_id": _transaction,
     "currency": _currency,
     **dict.fromkeys(("status", "fulfilment_status"), _status),
     "channel": _channel,

@@ -31,6 +31,12 @@ SETTINGS = th.PropertiesList(
         "html", th.StringType(min_length=1), title="Page", description="Where the review goes as a page, to look at"
     ),
     th.Property(
+        "report",
+        th.StringType(min_length=1),
+        title="Report",
+        description="Where the review goes as JSON, for programs",
+    ),
+    th.Property(
         "decisions",
         th.StringType(min_length=1),
         title="Earlier mapping",

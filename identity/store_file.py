@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VERSION: Final = 3
 """Of the tables below."""
 
-MEMORY_LIMIT: Final = "32MB"
+MEMORY_LIMIT: Final = "128MB"
 _MAGIC: Final = (slice(8, 12), b"DUCK")
 _NAMES: Final = {"program", "version", "tenant", "key_id"}
 _PROGRAM: Final = "growthnav identity store"
@@ -93,7 +93,7 @@ def connect(path: Path, tenant: str, key_id: str) -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions = false",
             "python_enable_replacements = false",
             "threads = 1",  # the steps beside this one are as busy, and each thread has buffers of its own
-            "checkpoint_threshold = '16MB'",
+            "checkpoint_threshold = '64MB'",
         ):
             db.execute(f"SET {setting}")
     return db

@@ -7,15 +7,14 @@ name; whoever has done with such a file removes it. Files of other makers are le
 from __future__ import annotations
 
 import gzip
-import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from pipe import remote
+from pipe import bucket_notes, remote
 from pipe.errors import DataError, RetriableError
 
 if TYPE_CHECKING:
@@ -74,11 +73,13 @@ def local_files(message: BatchMessage) -> Iterator[list[Path]]:
         RetriableError: one of them is not there.
         DataError: a URL is of a kind we cannot read.
     """
-    if not any(map(remote.is_remote, message.manifest)):
-        yield [present(local_path(uri, message.stream), message.stream) for uri in message.manifest]
-        return
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-        yield [_fetched(uri, Path(folder) / str(number), message) for number, uri in enumerate(message.manifest)]
+    with ExitStack() as copies:
+        yield [
+            copies.enter_context(bucket_notes.copied(uri, PREFIX))
+            if remote.is_remote(uri)
+            else present(local_path(uri, message.stream), message.stream)
+            for uri in message.manifest
+        ]
 
 
 def local_path(uri: str, stream: str) -> Path:
@@ -183,18 +184,11 @@ def discard(message: BatchMessage) -> None:
     for uri in message.manifest:
         if remote.is_remote(uri):
             if urlsplit(uri).path.rpartition("/")[2].startswith(PREFIX):
-                remote.remove(uri)
+                bucket_notes.remove(uri)
             continue
         path = local_path(uri, message.stream)
         if path.name.startswith(PREFIX):
             path.unlink(missing_ok=True)
-
-
-def _fetched(uri: str, path: Path, message: BatchMessage) -> Path:
-    if not remote.is_remote(uri):
-        return present(local_path(uri, message.stream), message.stream)
-    remote.download(uri, path)
-    return path
 
 
 def _json_records(path: Path) -> Iterator[bytes]:

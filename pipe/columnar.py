@@ -64,18 +64,14 @@ def connect(temporary: Path, memory_limit: str = MEMORY_LIMIT, threads: int | No
 def source(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], form: str, name: str = "batch") -> str:
     """A FROM item for typed batch files (`parquet` or `arrow`), in the order of `paths`.
 
-    Arrow files are registered in the connection as `name`, so one such item at a time per name.
+    Arrow files are registered in the connection as `name`, so one such item at a time per name; so are files of
+    decimals with more than 38 digits, which the engine reads as doubles or not at all.
     """
-    if form == "parquet":
+    if form == "parquet" and not any(_has_long_decimals(schema(path, form)) for path in paths):
         listed = ", ".join(literal(glob.escape(str(path))) for path in paths)
         return f"read_parquet([{listed}], union_by_name = true)"
-    connection.register(name, arrow_table(paths))
+    connection.register(name, pa.concat_tables([read(path, form) for path in paths], promote_options="permissive"))
     return quoted(name)
-
-
-def arrow_table(paths: Sequence[Path]) -> Any:
-    """The Arrow IPC files (stream or file format) as one table, mapped, not copied."""
-    return pa.concat_tables([_arrow(path) for path in paths], promote_options="permissive")
 
 
 def columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
@@ -130,10 +126,17 @@ def _as_json(connection: duckdb.DuckDBPyConnection, relation: str, properties: M
 
 
 def read(path: Path, form: str) -> pa.Table:
-    """The rows of one typed batch file; of an Arrow file mapped, not copied. Raises `ENGINE_ERRORS` and OSError."""
+    """The rows of one typed batch file; of an Arrow file mapped, not copied. Raises `ENGINE_ERRORS` and OSError.
+
+    Decimals of more than 38 digits are texts.
+    """
     import pyarrow.parquet as pq
 
-    return _arrow(path) if form == "arrow" else pq.read_table(path)
+    table = _arrow(path) if form == "arrow" else pq.read_table(path)
+    if not _has_long_decimals(table.schema):
+        return table
+    fields = [field.with_type(pa.string()) if pa.types.is_decimal256(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def schema(path: Path, form: str) -> pa.Schema:
@@ -194,6 +197,10 @@ def quoted(name: str) -> str:
 def literal(value: str) -> str:
     """A string literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def _has_long_decimals(schema: pa.Schema) -> bool:
+    return any(pa.types.is_decimal256(field.type) for field in schema)
 
 
 def _arrow(path: Path) -> Any:

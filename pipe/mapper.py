@@ -274,9 +274,8 @@ class PipeMapper(StrictSettings, InlineMapper):
 
     def _on_batch(self, message: batches.BatchMessage) -> None:
         """Put the records of a batch through the stream's handler; then the files have served."""
+        hold_folder_of(message)
         with batches.local_files(message) as files:
-            for file in files:
-                hold_folder_of(file)
             self.on_batch(message, files)
             work = self.block_handlers.get(message.stream)
             if work:

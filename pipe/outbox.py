@@ -1,4 +1,5 @@
-"""Where a process writes its batch files: a private folder, cleared of what dead runs left, or a bucket by URL.
+"""Where a process writes its batch files: a private folder, cleared of what dead runs left, or a bucket by URL (whose
+objects have notes in such a folder).
 
 Every process with files in a folder holds a shared lock on it to its end. A tap that starts a run and gets the
 exclusive one is alone with whatever lies there. What is young may still be on its way from a step that has ended to one
@@ -19,8 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import UNSET
 
-from pipe import columnar, remote
-from pipe.batches import PREFIX, BatchMessage
+from pipe import bucket_notes, columnar, remote
+from pipe.batches import PREFIX, BatchMessage, local_path
 from pipe.errors import ConfigurationError, RetriableError
 from pipe.messages import encode
 
@@ -50,7 +51,7 @@ class Outbox:
             ConfigurationError: the directory cannot be used, or the URL's scheme is unknown.
         """
         self._bucket = root if root and remote.is_remote(root) else None
-        self.directory = _directory(None if self._bucket else root)
+        self.directory = _directory(str(bucket_notes.folder(self._bucket)) if self._bucket else root)
         self._prefix = f"{PREFIX}{prefix}"
 
     def hold(self, *, clear: bool = False) -> None:
@@ -112,6 +113,7 @@ class Outbox:
         if self._bucket is None:
             return file.as_uri()
         uri = remote.join(self._bucket, file.name)
+        bucket_notes.write(uri)
         remote.upload(file, uri)
         file.unlink()
         return uri
@@ -146,20 +148,25 @@ def hold(directory: Path, *, clear: bool = False) -> None:
             for leftover in directory.glob(f"{PREFIX}*"):
                 with contextlib.suppress(OSError):  # gone meanwhile
                     if leftover.stat().st_mtime < young:
+                        bucket_notes.clear(leftover)
                         leftover.unlink()
     fcntl.flock(file, fcntl.LOCK_SH)
     _held[directory] = file
 
 
-def hold_folder_of(path: Path) -> None:
-    """Hold the folder of a batch file that one of our taps or mappers wrote."""
-    if path.name.startswith(PREFIX) and (path.parent / LOCK).exists():
-        with contextlib.suppress(OSError):  # another user's: then it is not ours to clear either
-            hold(path.parent)
+def hold_folder_of(message: BatchMessage) -> None:
+    """Hold the folders of batch files that one of our taps or mappers wrote."""
+    for uri in message.manifest:
+        if not urlsplit(uri).path.rpartition("/")[2].startswith(PREFIX):
+            continue
+        folder = bucket_notes.folder_of(uri) if remote.is_remote(uri) else local_path(uri, message.stream).parent
+        if (folder / LOCK).exists():
+            with contextlib.suppress(OSError):  # another user's: then it is not ours to clear either
+                hold(folder)
 
 
 def _directory(root: str | None) -> Path:
-    path = Path(tempfile.gettempdir()) / f"growthnav-batches-{os.getuid()}" if root is None else _local(root)
+    path = bucket_notes.private_folder() if root is None else _local(root)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

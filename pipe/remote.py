@@ -1,15 +1,16 @@
 """Batch files in a bucket: s3:// and gs:// by the Arrow library's own clients.
 
 Credentials come from where each provider's tools look for them (environment, profile, instance); another endpoint is
-part of the URL (`s3://bucket/path?endpoint_override=localhost:9000&scheme=http`) or of AWS_ENDPOINT_URL.
+part of the URL (`s3://bucket/path?endpoint_override=localhost:9000&scheme=http`, `gs://anonymous@bucket/path?...`), or
+of AWS_ENDPOINT_URL.
 """
 
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pipe.errors import RetriableError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMES = frozenset({"s3", "gs", "gcs"})
+_RETRY_SECONDS = "60"
+"""How long Google's client tries; by itself it goes on for a quarter of an hour."""
 
 
 def is_remote(uri: str) -> bool:
@@ -52,12 +55,12 @@ def download(uri: str, file: Path) -> None:
 
 
 def remove(uri: str) -> None:
-    """Remove an object.
+    """Remove an object, if it is there.
 
     Raises:
         RetriableError: the bucket refuses.
     """
-    with _opened(uri) as (store, place):
+    with _opened(uri) as (store, place), suppress(FileNotFoundError):
         store.delete_file(place)
 
 
@@ -69,7 +72,7 @@ def _opened(uri: str) -> Iterator[tuple[Any, str]]:
         store, place = fs.FileSystem.from_uri(_spelled(uri))
         yield store, place
     except (OSError, ValueError) as error:
-        bucket = urlsplit(uri).netloc
+        bucket = urlsplit(uri).hostname  # before it there may be a secret
         raise RetriableError(
             f"batch files in the bucket '{bucket}' cannot be reached ({type(error).__name__})",
             remedy="See that the bucket exists, its credentials are in the environment, and run again",
@@ -77,5 +80,9 @@ def _opened(uri: str) -> Iterator[tuple[Any, str]]:
 
 
 def _spelled(uri: str) -> str:
-    """Both spellings of Google's scheme are in use; the library takes one."""
-    return f"gs{uri[3:]}" if uri.startswith("gcs:") else uri
+    """As the library takes it, which knows one of the two spellings of Google's scheme."""
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        return uri
+    options = {"retry_limit_seconds": _RETRY_SECONDS, **dict(parse_qsl(parts.query))}
+    return urlunsplit(parts._replace(scheme="gs", query=urlencode(options)))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pipe.errors import ConfigurationError
+from plugins.groups import Group
 from plugins.people import commands
 
 if TYPE_CHECKING:
     from identity.evaluation import Evaluation
 
 
-@click.group()
+@click.group(cls=Group)
 def identity() -> None:
     """People: who they are, why, and how good that is."""
 

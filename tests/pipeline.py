@@ -14,8 +14,8 @@ from typing import IO, Any, NamedTuple
 import duckdb
 from support import BIN
 
-STEPS = ("map-conversions", "resolve-identity", "target-duckdb")
-STAGES = ("tap-csv", *STEPS)
+STEPS = ("map-conversions", "resolve-identity")
+STAGES = ("tap-csv", *STEPS, "target-duckdb")
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,19 @@ class Pipeline:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     source: str = "tap-csv"
     """Executable of the tap."""
+    target: str = "target-duckdb"
+    """Executable of the target; the settings of any other are in `settings`."""
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The executables in order."""
-        return (self.source, *STEPS)
+        return (self.source, *STEPS, self.target)
 
-    def in_batches(self, rows: int) -> Pipeline:
-        """The same pipe with batch files of so many rows between all steps."""
-        folder = {"batch_directory": str(self.batches)}
-        tap = {"batch_config": {"storage": {"root": str(self.batches)}, "batch_size": rows}}
+    def in_batches(self, rows: int, root: str = "") -> Pipeline:
+        """The same pipe with batch files of so many rows between all steps, below a URL or in `batches`."""
+        root = root or str(self.batches)
+        folder = {"batch_directory": root}
+        tap = {"batch_config": {"storage": {"root": root}, "batch_size": rows}}
         step = {"emit": "batches", "batch_rows": rows, **folder}
         for stage, more in ((self.source, tap), ("map-conversions", step), ("resolve-identity", step)):
             self.settings[stage] = self.settings.get(stage, {}) | more
@@ -102,7 +105,7 @@ class Pipeline:
             "resolve-identity": {"tenant": self.tenant, "store": str(self.home / "identity.duckdb")},
             "target-duckdb": {"filepath": str(self.database), "schema": self.schema},
         }
-        return {stage: made[stage] | self.settings.get(stage, {}) for stage in self.stages}
+        return {stage: made.get(stage, {}) | self.settings.get(stage, {}) for stage in self.stages}
 
     def commands(self, state: dict[str, Any] | None = None) -> list[list[str]]:
         """The four command lines; `state` is what the last run left."""

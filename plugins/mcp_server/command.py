@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +38,8 @@ def command(directory: Path | None, /, scope: str, tenants: tuple[str, ...], tra
     project = open_project(directory)
     for tenant in tenants:
         choose("tenant", tenant, project.tenants)
+    if transport == "http":
+        _check_port(port)
     try:
         from plugins.mcp_server.server import build
     except ModuleNotFoundError as error:
@@ -48,3 +51,17 @@ def command(directory: Path | None, /, scope: str, tenants: tuple[str, ...], tra
         server.run("stdio")
     else:
         server.run("streamable-http", host=LOCAL, port=port)
+
+
+def _check_port(port: int) -> None:
+    """The server would end with a code of its own.
+
+    Raises:
+        ConfigurationError: somebody else listens there.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCAL, port))
+        except OSError:
+            raise ConfigurationError(f"port {port} is taken", remedy="Name another: --port") from None

@@ -19,12 +19,13 @@ from pipe.errors import ConfigurationError
 from plugins import policy, wiring
 from plugins.orchestration.schedules import Schedule, is_valid
 from plugins.project import listing
+from plugins.secrets import vault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from plugins.policy import RetryPolicy
-    from plugins.project import Project
+    from plugins.project import Project, Tenant
     from plugins.wiring import Keys, Problems
 
 _KEYS = {"name", "schedule", "cron", "interval", "job_path", "retry_policy"}
@@ -48,7 +49,7 @@ def read(path: Path, project: Project) -> list[Planned]:
     document = wiring.read(path, path.parent)
     problems = wiring.Problems(path.parent)
     found = []
-    for keys, entry in _entries(document):
+    for keys, entry in _entries(document, problems):
         place = _Place(document, keys, problems)
         for key in sorted(set(entry) - _KEYS):
             place.add(key, f"there is no '{key}'. There is: {listing(_KEYS)}")
@@ -72,11 +73,15 @@ class _Place:
         self.problems.add(self.document, (*self.keys, key), text)
 
 
-def _entries(document: wiring.Document) -> list[tuple[Keys, dict[str, Any]]]:
+def _entries(document: wiring.Document, problems: wiring.Problems) -> list[tuple[Keys, dict[str, Any]]]:
     content = document.content
     if isinstance(content, dict) and "schedules" not in content:
         return [((), content)]
-    return list(wiring.entries(document, *(("schedules",) if isinstance(content, dict) else ())))
+    keys = ("schedules",) if isinstance(content, dict) else ()
+    found, given = list(wiring.entries(document, *keys)), content["schedules"] if keys else content
+    if not isinstance(given, list) or len(found) != len(given):
+        problems.add(document, keys, "must be a list of schedules, each with schedule and job_path")
+    return found
 
 
 def _interval(entry: dict[str, Any], place: _Place) -> str:
@@ -112,8 +117,16 @@ def _target(entry: dict[str, Any], root: Path, project: Project, place: _Place) 
     tenant, source = str(job_file["tenant_id"]), str(job_file.get("source_connector", ""))
     if tenant not in project.tenants:
         place.add("job_path", f"the job is of tenant '{tenant}'. There is: {listing(project.tenants)}")
-    jobs = [name for name, words in project.jobs.items() if source in {name, *words} or f"tap-{source}" in words]
+        return tenant, ""
+    jobs = [source] if source in project.jobs else _jobs(project, project.tenants[tenant], source)
     if len(jobs) != 1:
         place.add("job_path", f"source_connector '{source}' is the tap of {len(jobs)} jobs: name the job instead")
         return tenant, ""
     return tenant, jobs[0]
+
+
+def _jobs(project: Project, tenant: Tenant, source: str) -> list[str]:
+    """Jobs that read a source: of an onboarded tenant, its own."""
+    if own := vault.connectors(tenant):
+        return [str(each["job"]) for each in own if source in {each.get("id"), each.get("type")}]
+    return [name for name, words in project.jobs.items() if source in words or f"tap-{source}" in words]

@@ -25,7 +25,7 @@ class BatchFiles:
         """Take a checked `batch_config`."""
         storage, encoding = chosen.get("storage", {}), chosen.get("encoding", {})
         self.rows = int(chosen.get("batch_size", BATCH_SIZE))
-        self.format = str(encoding.get("format", PARQUET))
+        self.format = str(encoding.get("format", ARROW))
         self.outbox = Outbox(storage.get("root"), prefix=storage.get("prefix", ""))
         self.outbox.hold(clear=True)
         compression = encoding.get("compression", "none")

@@ -24,7 +24,7 @@ BATCH_CONFIG: dict[str, Any] = setting(
                 "format": {
                     "type": "string",
                     "enum": ["parquet", "arrow", "jsonl"],
-                    "description": "Default parquet; what is read line by line (such as JSON lines) goes in JSON lines",
+                    "description": "Default arrow; what is read line by line (such as JSON lines) goes in JSON lines",
                 },
                 "compression": {
                     "type": "string",

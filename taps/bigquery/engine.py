@@ -17,13 +17,13 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 from pipe import bigquery_storage
 from pipe.bigquery import connect, label
 from pipe.mapper import RUN_ID_VARIABLE
-from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits, expanded
+from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits, expanded, refused
 from taps.base.sql.slices import sliced
 from taps.bigquery import types
 from taps.bigquery.faults import SERVICE_ERRORS, TIMED_OUT, too_slow, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _START = ":start"
 _EASTMOST = "Pacific/Kiritimati"
@@ -145,9 +145,9 @@ class BigQueryEngine:
         text = self.text(first, raw)
         return replace(first, name=name, sql=text, type=pa.string(), bad=None, raw=raw, nullable=nullable, zone=None)
 
-    def unreadable(self) -> list[str]:
-        """None: rights are asked for when rows are."""
-        return []
+    def unreadable(self, tables: Iterable[Table]) -> list[str]:
+        """Tables whose rows this account may not read, though it may list them; asking bills no bytes."""
+        return refused(self, tables)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a small query."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -19,10 +20,10 @@ from taps.base.sql import delimited
 from taps.base.sql.engine import Column, Condition, Read, Table, bad_bits, expanded
 from taps.base.sql.tunnel import Tunnel
 from taps.mysql import described, types
-from taps.mysql.faults import translated
+from taps.mysql.faults import no_tls, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _TABLES = """
 SELECT t.TABLE_NAME, t.TABLE_ROWS, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE = 'YES', c.PRIVILEGES
@@ -59,6 +60,7 @@ class MySQLEngine:
         """Take a checked config."""
         self._config = config
         self._connection: Any = None
+        self._stream: str | None = None
         there = place(config)
         to = (there.get("host", "localhost"), there.get("port", _PORT))
         self._tunnel = Tunnel(config["ssh_tunnel"], to) if "ssh_tunnel" in config else None
@@ -94,10 +96,15 @@ class MySQLEngine:
     @contextmanager
     def errors(self, stream: str | None = None) -> Iterator[None]:
         """Turn the driver's errors into ours; the server's own words may quote values, so they are left out."""
+        before, self._stream = self._stream, stream or self._stream
         try:
             yield
         except pymysql.MySQLError as error:
-            raise translated(error, stream) from None
+            raise translated(error, self._stream) from None
+        except ssl.SSLError:
+            raise no_tls() from None
+        finally:
+            self._stream = before
 
     def schemas(self) -> list[str]:
         """Names of the databases: the one of the settings, or all this user may look into."""
@@ -137,7 +144,7 @@ class MySQLEngine:
         """The result of a SELECT as if it were a table."""
         starts = sql.count(_START)
         source = f"({self.verbatim(sql).replace(_START, '%s')}) AS q"
-        with self._cursor() as cursor:
+        with self.errors(name), self._cursor() as cursor:
             cursor.execute(f"SELECT * FROM {source} LIMIT 0", [None] * starts)  # noqa: S608
             kinds = described.columns(cursor)
         small_bool = self._config.get("tinyint1_as_bool", False)
@@ -191,7 +198,7 @@ class MySQLEngine:
             first, name=name, sql=self.text(first, raw), type=pa.string(), bad=None, raw=raw, nullable=nullable
         )
 
-    def unreadable(self) -> list[str]:
+    def unreadable(self, _: Iterable[Table]) -> list[str]:
         """None: the server does not show tables this user may not read."""
         return []
 

@@ -20,6 +20,11 @@ class _Fault:
     in_stream: bool = True
 
 
+_NO_TLS = (
+    ConfigurationError,
+    "TLS cannot be had as the settings say",
+    "See that the server offers it, and compare ssl_ca, ssl_cert, ssl_key and ssl_verify_identity",
+)
 _FAULTS = (
     _Fault(
         frozenset({1045, 1698, 1862, 2059}),
@@ -50,6 +55,7 @@ _FAULTS = (
         "a statement took longer than statement_timeout",
         "Raise it, or add an index on the replication key",
     ),
+    _Fault(frozenset({2026}), *_NO_TLS, in_stream=False),
     _Fault(
         frozenset({2002, 2003, 2005}),
         RetriableError,
@@ -65,6 +71,12 @@ _FAULTS = (
         "Run again: it goes on there",
     ),
 )
+
+
+def no_tls() -> PipeError:
+    """The error for certificates or keys that cannot be used."""
+    kind, problem, remedy = _NO_TLS
+    return kind(problem, remedy=remedy)
 
 
 def translated(error: pymysql.MySQLError, stream: str | None) -> PipeError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pipe import command
 from taps.base.settings import setting
-from taps.base.sql.settings import SETTINGS
+from taps.base.sql.settings import PORTS, SETTINGS, wrong_places
 from taps.base.sql.tap import SQLTap
 from taps.base.sql.tunnel import TUNNEL
 
@@ -25,7 +25,7 @@ class TapMySQL(SQLTap):
                 "string", "URL", "mysql://user:password@host:port/database, instead of the next five.", secret=True
             ),
             "host": setting("string", "Host", "Name or address of the server."),
-            "port": setting("integer", "Port", "Of the server; 3306 unless set."),
+            "port": setting("integer", "Port", "Of the server; 3306 unless set.", **PORTS),
             "database": setting("string", "Database", "Name of the database; all of them unless set."),
             "user": setting("string", "User", "Who reads; needs SELECT on the tables."),
             "password": setting("string", "Password", "Of the user.", secret=True),
@@ -53,6 +53,7 @@ class TapMySQL(SQLTap):
     def contradictions(self) -> list[str]:
         """Problems of settings that are each well formed."""
         found = super().contradictions()
+        found += wrong_places(self.config, ("mysql", "mariadb"), ("ssl_ca", "ssl_cert", "ssl_key"))
         return found if "url" in self.config or "host" in self.config else ["url or host must be set", *found]
 
 

@@ -10,14 +10,14 @@ import psycopg
 import psycopg.conninfo
 import pyarrow as pa
 
-from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
 from taps.base.sql import delimited
 from taps.base.sql.engine import BAD, Column, Condition, Read, Table, bad_bits
 from taps.base.sql.tunnel import Tunnel
 from taps.postgres import types
+from taps.postgres.faults import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -60,6 +60,7 @@ class PostgresEngine:
         """Take a checked config."""
         self._config = config
         self._connection: psycopg.Connection[Any] | None = None
+        self._stream: str | None = None
         self._tunnel = Tunnel(config["ssh_tunnel"], _place(config)) if "ssh_tunnel" in config else None
 
     @contextmanager
@@ -106,32 +107,13 @@ class PostgresEngine:
     @contextmanager
     def errors(self, stream: str | None = None) -> Iterator[None]:
         """Turn the driver's errors into ours; the server's own words may quote values, so they are left out."""
+        before, self._stream = self._stream, stream or self._stream
         try:
             yield
-        except psycopg.errors.QueryCanceled:
-            raise RetriableError(
-                "a statement took longer than statement_timeout",
-                stream=stream,
-                remedy="Raise it, or add an index on the replication key",
-            ) from None
-        except psycopg.errors.InsufficientPrivilege:
-            raise CredentialsError(
-                "the user may not read it", stream=stream, remedy="GRANT USAGE on its schema and SELECT on it"
-            ) from None
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.SyntaxError):
-            raise ConfigurationError(
-                "the database does not know a table or column of the statement, or cannot parse it",
-                stream=stream,
-                remedy="Compare where, columns and sql of this stream with --discover",
-            ) from None
-        except psycopg.OperationalError as error:
-            raise _unreachable(str(error), stream) from None
         except psycopg.Error as error:
-            raise DataError(
-                f"the database refused to read it (SQLSTATE {error.sqlstate})",
-                stream=stream,
-                remedy="Try the stream's condition or SQL in psql",
-            ) from None
+            raise translated(error, self._stream) from None
+        finally:
+            self._stream = before
 
     def schemas(self) -> list[str]:
         """Names of the schemas this user may look into."""
@@ -170,7 +152,7 @@ class PostgresEngine:
         """The result of a SELECT as if it were a table."""
         starts = sql.count(START)
         source = f"({self.verbatim(sql).replace(START, '%s')}) AS q"
-        with self._cursor() as cursor:
+        with self.errors(name), self._cursor() as cursor:
             cursor.execute(f"SELECT * FROM {source} LIMIT 0".encode(), [None] * starts)  # noqa: S608
             described = cursor.description or []
             kinds = [(each.name, each.type_code, each.precision, each.scale) for each in described]
@@ -225,7 +207,7 @@ class PostgresEngine:
             first, name=name, sql=self.text(first, raw), type=pa.string(), bad=None, raw=raw, nullable=nullable
         )
 
-    def unreadable(self) -> list[str]:
+    def unreadable(self, _: Iterable[Table]) -> list[str]:
         """Tables this user can see and not read."""
         return [name for (name,) in self.rows(_UNREADABLE)]
 
@@ -265,19 +247,3 @@ def _place(config: Mapping[str, Any]) -> tuple[str, int]:
     given = psycopg.conninfo.conninfo_to_dict(config.get("url", ""))
     host, port = config.get("host", given.get("host")), config.get("port", given.get("port"))
     return str(host or "localhost"), int(port or _PORT)
-
-
-def _unreachable(text: str, stream: str | None) -> CredentialsError | ConfigurationError | RetriableError:
-    if "password authentication failed" in text or "no password supplied" in text:
-        return CredentialsError("the database refused user and password", remedy="Renew user and password")
-    if "role" in text and "does not exist" in text:
-        return CredentialsError("the database does not know the user", remedy="Set user to one it knows")
-    if "database" in text and "does not exist" in text:
-        return ConfigurationError(
-            "the server has no such database", field="database", remedy="Set database to one it has"
-        )
-    if "Connection refused" in text or "could not translate host name" in text or "Name or service not known" in text:
-        return RetriableError("the database cannot be reached", remedy="Check host, port and network, then run again")
-    return RetriableError(
-        "the connection to the database was lost", stream=stream, remedy="Run again: it goes on there"
-    )

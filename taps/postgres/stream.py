@@ -81,7 +81,7 @@ class PostgresStream(SQLStream):
         ]
         marks = self._tap.state.get("bookmarks", {})
         self._tap.log.begin(
-            {stream.name: stream._table for stream in streams},
+            {stream.name: stream.table for stream in streams},
             {stream.name: marks.get(stream.name, {}).get("log_position") for stream in streams},
         )
 
@@ -130,17 +130,17 @@ class PostgresStream(SQLStream):
         self.activate_version()
 
     def _is_mine(self, relation: Relation) -> bool:
-        return (relation.schema, relation.name) == (self._table.schema, self._table.name)
+        return (relation.schema, relation.name) == (self.table.schema, self.table.name)
 
     def _has_grown(self, relation: Relation) -> bool:
         """Whether the table has columns that came after discovery: the next run reads on, with them."""
-        known = {*(column.name for column in self._table.columns), *self._table.hidden}
+        known = {*(column.name for column in self.table.columns), *self.table.hidden}
         new = [name for name in relation.columns if name not in known]
         if not new:
             return False
         engine = self._tap.engine
         select = "SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND NOT attisdropped"
-        there = {name for (name,) in engine.rows(select, [self._table.source.replace("%%", "%")])}
+        there = {name for (name,) in engine.rows(select, [self.table.source.replace("%%", "%")])}
         if grown := [name for name in new if name in there]:
             self.logger.warning("New columns came while it was read (%s): the next run goes on there", ", ".join(grown))
         return bool(grown)
@@ -160,7 +160,7 @@ class PostgresStream(SQLStream):
         """The rows with the values a read of the table would give; what the log leaves out is looked up there."""
         if not rows:
             return
-        engine, table = self._tap.engine, self._table
+        engine, table = self._tap.engine, self.table
         columns = [column for column in self._read_columns(()) if column.name != DELETED_AT]
         names = [column.name for column in columns]
         masks = ["".join("01"[name not in row.values] for name in names) for row in rows]

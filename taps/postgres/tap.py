@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from pipe import command
 from taps.base.settings import setting
-from taps.base.sql.settings import LOG_BASED, SETTINGS
+from taps.base.sql.settings import LOG_BASED, PORTS, SETTINGS, wrong_places
 from taps.base.sql.tap import SQLTap
 from taps.base.sql.tunnel import TUNNEL
 from taps.postgres.stream import PUBLICATION, SLOT, PostgresStream
@@ -29,7 +29,7 @@ class TapPostgres(SQLTap):
         "properties": {
             "url": setting("string", "URL", "postgresql://..., instead of the next five.", secret=True),
             "host": setting("string", "Host", "Name or address of the server, or the directory of its socket."),
-            "port": setting("integer", "Port", "Of the server; 5432 unless set."),
+            "port": setting("integer", "Port", "Of the server; 5432 unless set.", **PORTS),
             "database": setting("string", "Database", "Name of the database."),
             "user": setting("string", "User", "Who reads; needs USAGE on the schemas and SELECT on the tables."),
             "password": setting("string", "Password", "Of the user.", secret=True),
@@ -47,7 +47,11 @@ class TapPostgres(SQLTap):
                 "string", "Publication", "Publication that LOG_BASED streams read.", default=PUBLICATION
             ),
             "replication_slot": setting(
-                "string", "Slot", "Logical replication slot of this tap alone, by pgoutput.", default=SLOT
+                "string",
+                "Slot",
+                "Logical replication slot of this tap alone, by pgoutput; small letters, digits and _.",
+                default=SLOT,
+                pattern="^[a-z0-9_]{1,63}$",
             ),
             "replication_create": setting(
                 "boolean", "Make both", "Make publication and slot where they are missing.", default=True
@@ -76,6 +80,8 @@ class TapPostgres(SQLTap):
         for name, given in self.config.get("streams", {}).items():
             if given.get("replication_method") == LOG_BASED and given.get("where"):
                 found.append(f"streams.{name}: where is not for LOG_BASED, which reads every change")
+        root = ["sslrootcert"] if self.config.get("sslrootcert") != "system" else []  # libpq's word for those it has
+        found += wrong_places(self.config, ("postgresql", "postgres"), [*root, "sslcert", "sslkey"])
         if "url" in self.config or ("host" in self.config and "database" in self.config):
             return found
         return ["url, or host and database, must be set", *found]
@@ -83,4 +89,4 @@ class TapPostgres(SQLTap):
 
 def main() -> NoReturn:
     """Entry point of the executable."""
-    command.plugin(TapPostgres)
+    command.plugin(TapPostgres, dataframes=False)

@@ -16,13 +16,13 @@ from snowflake.connector.errors import Error
 
 from pipe.errors import ConfigurationError
 from pipe.mapper import RUN_ID_VARIABLE
-from taps.base.sql.engine import Column, Condition, Read, Table, expanded
+from taps.base.sql.engine import Column, Condition, Read, Table, expanded, refused
 from taps.base.sql.slices import sliced
 from taps.snowflake import login, types
 from taps.snowflake.faults import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _COLUMNS = """
 SELECT c.table_name, c.column_name, c.data_type, c.numeric_precision, c.numeric_scale, c.is_nullable, t.row_count
@@ -199,9 +199,9 @@ class SnowflakeEngine:
             zone=None,
         )
 
-    def unreadable(self) -> list[str]:
-        """None: Snowflake does not show a role what it may not read."""
-        return []
+    def unreadable(self, tables: Iterable[Table]) -> list[str]:
+        """Tables that the role has some right to, but not that of reading."""
+        return refused(self, tables)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a small query."""

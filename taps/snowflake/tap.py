@@ -26,9 +26,11 @@ class TapSnowflake(SQLTap):
         "type": "object",
         "required": ["account", "database"],
         "properties": {
-            "account": setting("string", "Account", "Identifier ORGANIZATION-ACCOUNT, without the domain."),
+            "account": setting(
+                "string", "Account", "Identifier ORGANIZATION-ACCOUNT, without the domain.", minLength=1
+            ),
             "host": setting("string", "Host", "Name of the server, where it does not follow from the account."),
-            "port": setting("integer", "Port", "Of the server; 443 unless set."),
+            "port": setting("integer", "Port", "Of the server; 443 unless set.", **settings.PORTS),
             "protocol": setting("string", "Protocol", "https unless set.", enum=["https", "http"]),
             **login.SETTINGS,
             "role": setting("string", "Role", "Whose rights count; the user's default unless set."),

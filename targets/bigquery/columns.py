@@ -60,6 +60,7 @@ _LOCAL_TIME = "DATETIME"
 """A type that no record asks for and that we write if a table has it."""
 
 _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
+_LONGEST_FRACTION = 38
 _DECIMAL = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
 
 
@@ -92,14 +93,18 @@ class BigQueryColumn(Column):
     @property
     def reason(self) -> str:
         """The rule in words."""
-        return "is not a decimal number below 10^38" if self.wide else super().reason
+        limits = f"below 10^38 with at most {_LONGEST_FRACTION} digits behind the point"
+        return f"is not a decimal number {limits}" if self.wide else super().reason
 
     def parsed(self, text: str) -> str:
         """SQL that turns text into the staged value, or into NULL when it is none."""
         if not self.wide:
             return super().parsed(text)
         size = f"abs(TRY_CAST({text} AS DOUBLE)) < 1e38"
-        return f"CASE WHEN regexp_full_match({text}, '{_DECIMAL}') AND {size} THEN {text} END"
+        fraction = f"length(regexp_extract({text}, '\\.(\\d*?)0*([eE]|$)', 1))"
+        exponent = f"coalesce(TRY_CAST(regexp_extract({text}, '[eE](.+)', 1) AS INTEGER), 0)"
+        exact = f"{fraction} - {exponent} <= {_LONGEST_FRACTION}"
+        return f"CASE WHEN regexp_full_match({text}, '{_DECIMAL}') AND {size} AND {exact} THEN {text} END"
 
     def is_bad(self, text: str) -> str | None:
         """SQL that is true for a text that is no value of the column, or that would lose digits in it."""

@@ -183,6 +183,7 @@ class Intake:
         buffer = self._committer.buffers.get(message.stream)
         if buffer is None:
             raise _unannounced(message, self.position)
+        hold_folder_of(message)
         paths = [self._local(uri, message.stream) for uri in message.manifest]
         for path in paths:
             self._pace.took(path.stat().st_size)
@@ -197,9 +198,7 @@ class Intake:
             path = self._committer.new_file()
             remote.download(uri, path)
             return path
-        path = batches.present(batches.local_path(uri, stream), stream)
-        hold_folder_of(path)
-        return path
+        return batches.present(batches.local_path(uri, stream), stream)
 
 
 def _unannounced(message: messages.Envelope | batches.BatchMessage, position: int) -> SchemaMissingError:

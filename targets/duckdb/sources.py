@@ -124,7 +124,8 @@ def _typed_value(column: Column, file_type: str, *, is_clean: bool) -> Value:
         as_it_is = f"CASE WHEN json_valid({name}) THEN CAST({name} AS JSON) ELSE to_json({name}) END"
         return Value(as_it_is if file_type == "VARCHAR" else f"to_json({name})")
     whole = column.kind in {DataType.INTEGER, DataType.BIG_INTEGER}
-    fits = file_type in _WHOLE if whole else file_type == column.staged_type
+    # Text is looked at, also where it stays text: a decimal that is too long for the engine does.
+    fits = file_type in _WHOLE if whole else file_type == column.staged_type != "VARCHAR"
     return Value(f"CAST({name} AS {column.staged_type})" if fits else f"{name}::VARCHAR", typed=fits)
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 from bigquery_place import Place
-from bigquery_proxy import QUERY, UPLOAD, Proxy, Refusal, proxy
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.api_core.exceptions import NotFound
 from google.auth.impersonated_credentials import Credentials as Impersonated
 from servers.bigquery import PROJECT
+from servers.bigquery_proxy import QUERY, UPLOAD, Proxy, Refusal, proxy
 from support import BIN, join, record, schema, state
 
 from pipe.bigquery import KINDS, connect

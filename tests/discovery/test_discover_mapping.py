@@ -176,6 +176,12 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert done.lines == []
 
 
+def test_the_report_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    assert discovered([schema("orders", ORDER), record("orders", **ORDER), state(n=1)], report=str(out)).code == 0
+    assert list(json.loads(out.read_text())["streams"]) == ["orders"]
+
+
 def test_batches_are_read_and_ours_are_removed(tmp_path: Path) -> None:
     path = tmp_path / f"{batches.PREFIX}1.jsonl.gz"
     path.write_bytes(gzip.compress(join(line["record"] for line in orders(20))))

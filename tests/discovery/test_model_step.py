@@ -173,6 +173,23 @@ def test_any_failure_leaves_the_engines_proposal(server: Model, change: dict[str
     )
 
 
+def test_what_went_and_came_is_logged_as_hashes(server: Model, caplog: pytest.LogCaptureFixture) -> None:
+    profile, before = table(ref="confidential_fee")
+    server.answer = of("confidential_fee", "tax")
+    with caplog.at_level("DEBUG"):
+        model.assist(profile, before, SETTINGS)
+    assert "model request" in caplog.text
+    ours = [entry.getMessage() for entry in caplog.records if entry.name.startswith("discovery")]
+    assert not [message for message in ours if "confidential" in message or KEY in message]
+
+
+def test_no_id_of_a_model_is_in_the_package() -> None:
+    """They come to their end: the id is a setting."""
+    files = [path for path in Path(model.__file__).parent.rglob("*") if path.suffix in {".py", ".yml"}]
+    assert len(files) > 40
+    assert not [path for path in files if "claude-" in path.read_text(encoding="utf-8")]
+
+
 def test_answers_outside_the_enums_are_dropped(server: Model) -> None:
     profile, before = table()
     server.text = json.dumps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from discovery import decisions, edited, files, markdown, page
+from discovery import decisions, edited, edited_text, files, markdown, page, report
 from discovery.decisions import Decided, Decision
 from discovery.profile import profile_rows
 from discovery.proposal import Blocker, ColumnProposal, Proposal
@@ -83,7 +84,7 @@ def edit(text: str, column: str, **cells: str) -> str:
     """The document with some cells of a column's row changed."""
     lines = text.splitlines()
     number = line_of(text, column) - 1
-    given = edited._cells(lines[number])
+    given = edited_text.cells(lines[number])
     for name, value in cells.items():
         given[markdown.HEADER.index(name.replace("_", " ").capitalize())] = value
     lines[number] = f"| {' | '.join(given)} |"
@@ -112,9 +113,9 @@ def test_rows_say_what_is_sure_and_what_is_not(text: str) -> None:
     assert text.index("## Blockers") < text.index("## Stream")
     assert "**alarm**: holds card numbers" in text
     header = next(line for line in text.splitlines() if line.startswith("| Source"))
-    assert edited._cells(header) == list(markdown.HEADER)
+    assert edited_text.cells(header) == list(markdown.HEADER)
     (cell,) = [line for line in text.splitlines() if line.startswith("| `Cell`")]
-    assert edited._cells(cell) == [
+    assert edited_text.cells(cell) == [
         "`Cell`",
         "phone",
         "",
@@ -241,6 +242,18 @@ def test_all_contradictions_at_once_and_lost_or_double_rows(text: str) -> None:
     assert "no such stream" in refused(text.replace("## Stream `checks`", "## Stream `cheques`"))
 
 
+def test_what_nothing_fills_is_told_in_the_same_round(text: str) -> None:
+    """A typo in one row and a required field taken from another: both are told, neither twice."""
+    changed = edit(edit(text, "Net | gross", action="Review"), "Cell", target="fone")
+    message = refused(changed)
+    assert "2 contradictions" in message
+    assert "no target 'fone'" in message
+    assert "nothing fills value of stream 'checks'" in message
+    typo = refused(edit(text, "Net | gross", target="valeu"))
+    assert "did you mean value?" in typo
+    assert "nothing fills" not in typo, "the typo is the reason"
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -293,6 +306,20 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 
 # Decisions are kept, and a second review shows only what is different.
+
+
+def test_the_report_says_the_same_to_programs() -> None:
+    review = reviewed()
+    found = json.loads(report.write(review))["streams"]["checks"]
+    assert (found["role"], found["role_reasons"]) == ("order", ["it has totals"])
+    assert {"kind": "alarm", "problem": "holds card numbers"} in found["blockers"]
+    by_name = {column["source"]: column for column in found["columns"]}
+    assert {name: column["action"] for name, column in by_name.items()} == {
+        row.name: row.action for row in review.streams[0].rows
+    }
+    assert by_name["Alt Cell"]["place"] == 2, "one is the primary one"
+    assert by_name["Pan"]["alarm"] is True
+    assert not [value for value in ("zoe", "4111") if value in report.write(review)]
 
 
 def test_decisions_and_mapping_are_written_and_merged(tmp_path: Path, text: str) -> None:

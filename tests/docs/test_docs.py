@@ -46,6 +46,37 @@ def test_every_command_of_growthnav_is_in_the_readme() -> None:
     assert not missing
 
 
+CALL = re.compile(r"(?<![\w./-])growthnav ((?:[a-z]+|--project)\b[^`#|>;\n)\"]*)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_call_of_growthnav_on_a_page_is_one(page: Path) -> None:
+    for call in CALL.findall(page.read_text()):
+        words = [word.strip("[],.") for word in call.split()]
+        if words[0] == "--project":
+            words = words[2:]
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= options_of(words), call
+
+
+def options_of(words: list[str]) -> set[str]:
+    """Options of the command that the words call."""
+    import click
+
+    from plugins.cli import growthnav
+
+    found: click.Command = growthnav
+    for word in words:
+        if isinstance(found, click.Group) and not word.startswith("-") and found.name != "discover":
+            inner = found.get_command(click.Context(found), word)
+            assert inner, words
+            found = inner
+    if found.name == "discover" and isinstance(found, click.Group):  # `discover TENANT CONNECTOR`, `discover benchmark`
+        name = "benchmark" if "benchmark" in words else "tenant"
+        found = found.get_command(click.Context(found), name) or found
+    return {"--help", *(name for each in found.params for name in each.opts)}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

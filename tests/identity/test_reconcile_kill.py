@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -14,8 +13,9 @@ from typing import Any
 import pytest
 from identity_world import SCHEMA, World, world_input
 from support import BIN
+from trials import kills
 
-CHAOS_TRIALS = int(os.environ.get("CHAOS_TRIALS", "20"))
+CHAOS_TRIALS = kills(5)
 INPUT = world_input(people=60, kiosk=12)
 TABLES = {
     "identity_map": "source_system, source_key, global_customer_id, valid_to IS NULL",

@@ -97,6 +97,16 @@ def test_a_token_is_for_its_own_arguments_and_of_its_own_server(tenant: Place) -
     assert [row.connector_id for row in tenant.registry.connectors("acme")] == ["postgres-till"]
 
 
+def test_row_51_a_token_whose_change_failed_is_spent(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_SHOP_PASSWORD", SECOND)
+    again = {**ARGUMENTS, "token": "the last"}
+    _, failed, spent = call(tenant, ARGUMENTS, again, again)
+    assert text(failed).startswith("credentials error: ")
+    assert SECOND not in text(failed)
+    assert "the token is not" in text(spent)
+    assert [row.connector_id for row in tenant.registry.connectors("acme")] == ["postgres-till"]
+
+
 def test_row_51_a_token_grows_old(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuring, "TOKEN_SECONDS", -1)
     _, late = call(tenant, ARGUMENTS, {**ARGUMENTS, "token": "the last"})
@@ -115,3 +125,15 @@ def test_the_variables_of_others_and_secrets_in_clear_are_refused(
     assert "its variable must begin with ACME_" in text(stolen)
     assert "is secret: put it under credentials" in text(clear)
     assert SECOND not in text(stolen) + text(clear)
+
+
+def test_row_51_a_source_without_secret_is_changed_again(place: Place) -> None:
+    (place.root / "till.csv").write_text("order_id,closed_at,total\nt1,2026-01-01T10:00:00Z,1.50\n")
+    stream = {"stream": "till_orders", "path": "${MELTANO_PROJECT_ROOT}/till.csv", "key_properties": ["order_id"]}
+    source = {"connector_type": "csv", "name": "till", "preset": "pos", "connection_params": {"streams": [stream]}}
+    onboard(place, data_sources=[source])
+    hourly = {"customer_id": "acme", **source, "sync_schedule": "hourly"}
+    planned, applied = call(place, hourly, {**hourly, "token": "the last"})
+    assert "  sync_schedule: 'daily' -> 'hourly'" in planned.structured_content["changes"]
+    assert applied.structured_content["applied"], text(applied)
+    assert [row.sync_schedule for row in place.registry.connectors("acme")] == ["hourly"]

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import operating
 import pytest
 from servers import postgres
 
@@ -50,13 +51,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(line: str, root: Path, variables: dict[str, str]) -> None:
-    drop = ("MELTANO", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
     path = f"{root / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", line],
         cwd=root,
-        env=environment | variables | {"PATH": path},
+        env=operating.environment(**variables, PATH=path),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

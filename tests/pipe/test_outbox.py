@@ -1,4 +1,4 @@
-"""Batch folders: private, cleared of what dead runs left, never under a running one; buckets."""
+"""Batch folders: private, cleared of what dead runs left, never under a running one."""
 
 import json
 import os
@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipe import batches, outbox, remote
+from pipe import batches, outbox
 from pipe.errors import ConfigurationError, RetriableError
 from pipe.outbox import LOCK, Outbox
 
@@ -110,7 +109,7 @@ def test_who_writes_a_file_holds_its_folder(tmp_path: Path) -> None:
 
 def test_a_reader_of_another_folder_holds_it(tmp_path: Path) -> None:
     left = left_by_a_dead_run(tmp_path)
-    outbox.hold_folder_of(left)
+    outbox.hold_folder_of(batches.decode(Outbox(str(tmp_path)).message("s", [left]), 1))
     begin_another_run(tmp_path)
     assert left.exists()
 
@@ -156,62 +155,6 @@ def test_a_broken_file_is_named(tmp_path: Path, form: str) -> None:
     path.write_bytes(b"PAR1 and nothing of the kind")
     with pytest.raises(RetriableError, match="cannot be read"):
         decoded(box.message("s", [path], form))
-
-
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A bucket of a real S3 server, as a URL with its endpoint."""
-    server = shutil.which("moto_server", path=str(Path(sys.executable).parent))
-    if server is None:
-        pytest.skip("moto_server is not installed (make .venv/.dev)")
-    code = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
-    port = in_another_process(code)
-    log = (tmp_path_factory.mktemp("s3") / "log").open("wb")
-    process = subprocess.Popen([server, "-p", port], stdout=log, stderr=log)
-    patched = pytest.MonkeyPatch()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        patched.setenv(name, "test")
-    patched.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    options = f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1&allow_bucket_creation=true"
-    try:
-        _made(f"s3://tenant/batches?{options}")
-        yield f"s3://tenant/batches?{options}"
-    finally:
-        patched.undo()
-        process.kill()
-        process.wait()
-        log.close()
-
-
-def _made(uri: str) -> None:
-    """Make the bucket, once its server answers."""
-    import time
-
-    from pyarrow import fs
-
-    for _ in range(100):
-        try:
-            store, _path = fs.FileSystem.from_uri(uri)
-            store.create_dir("tenant")
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the S3 server does not answer")
-
-
-def test_a_bucket_holds_the_files(bucket: str) -> None:
-    box = Outbox(bucket)
-    path = box.new_file()
-    pq.write_table(table(), path)
-    line = box.message("s", [path])
-    assert not path.exists()
-    (uri,) = batches.decode(line, 1).manifest
-    assert uri.startswith("s3://tenant/batches/growthnav-batch-")
-    assert decoded(line) == ROWS
-    batches.discard(batches.decode(line, 1))
-    with pytest.raises(RetriableError, match="the bucket 'tenant' cannot be reached"):
-        remote.download(uri, Path(os.devnull))
 
 
 def test_a_folder_that_is_gone_is_let_go(tmp_path: Path) -> None:

@@ -114,6 +114,30 @@ def test_row_55_the_earlier_runner_file_is_accepted(project: Project) -> None:
         assert again.schedule.cron == cron
 
 
+def test_row_55_of_an_onboarded_tenant_the_job_of_its_own_source_is_meant(project: Project) -> None:
+    from plugins.orchestration import runner_yaml as reader
+    from plugins.project import open_project
+
+    for name in ("acme", "globex"):
+        path = project.add(name)
+        content = yaml.safe_load(path.read_text())
+        own = {"id": "stub-till", "type": "stub", "extractor": "tap-stub", "job": f"{name}-stub-till"}
+        content["environments"][0]["annotations"] = {"growthnav": {"connectors": [own]}}
+        tasks = ["tap-stub mapping target-stub"]
+        content["jobs"] = [{"name": f"{name}-{job}", "tasks": tasks} for job in ("stub-till", "daily")]
+        path.write_text(yaml.safe_dump(content))
+    found = reader.read(runner_yaml(project), open_project(project.root))
+    assert [each.schedule.job for each in found] == ["acme-stub-till"]
+
+
+@pytest.mark.parametrize("content", ["5", "schedules: 5", "[1]", "schedules: [{schedule: '@daily'}, 7]", ""])
+def test_a_runner_file_without_schedules_is_refused(project: Project, content: str) -> None:
+    path = project.root / "runner.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match="must be a list of schedules"):
+        load(project.root, runner=path)
+
+
 def test_mistakes_in_a_runner_file_are_told_all_at_once(project: Project) -> None:
     project.add("acme")
     path = runner_yaml(

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from stub_project import GROWTHNAV
+from operating import GROWTHNAV
 
 ROOT = Path(__file__).parents[2]
 SECOND_RUN = 0.8

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import duckdb
+import operating
 import pytest
 import yaml
 from mcp import Client, StdioServerParameters
@@ -18,6 +18,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 from stub_project import CANARY, Project, wait_for
 
+from plugins.mcp_server import query
 from plugins.mcp_server.access import Access
 from plugins.mcp_server.server import AUDIT, build
 
@@ -197,9 +198,29 @@ def test_row_52_a_query_is_read_only_and_bounded(project: Project) -> None:
     assert not (project.root / "out.csv").exists()
 
 
-def test_a_query_without_an_end_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from plugins.mcp_server import query
+def test_row_52_the_engine_itself_refuses_what_no_parser_has_seen(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = warehouse(project)
+    before = database.read_bytes()
+    (project.root / "secret.csv").write_text("a\n1\n")
+    monkeypatch.setattr(query, "check", lambda sql, *_: sql)
+    for sql in (
+        "INSERT INTO conversions VALUES (1, 1, now())",
+        "DROP TABLE conversions",
+        f"COPY conversions TO '{project.root}/out.csv'",
+        f"SELECT * FROM read_csv('{project.root}/secret.csv')",
+        f"ATTACH '{project.root}/other.duckdb'",
+        "SET enable_external_access = true",
+        "SET memory_limit = '100GB'",
+    ):
+        refused = call(project.root, "query_warehouse", {"customer_id": "acme", "sql": sql}, scope="read")
+        assert "the warehouse refuses the query" in said(refused), sql
+    assert database.read_bytes() == before
+    assert not (project.root / "out.csv").exists()
 
+
+def test_a_query_without_an_end_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse(project)
     monkeypatch.setattr(query, "SECONDS", 0.3)
     sql = "SELECT count(*) FROM conversions a, conversions b, conversions c, conversions d"
@@ -296,7 +317,7 @@ def test_row_53_each_call_is_in_the_trail(project: Project) -> None:
         ("run_history", "acme", "ok"),
         ("run_history", None, "configuration"),
         ("", None, "refused"),
-        ("resource customer", None, "ok"),
+        ("resource customer", "acme", "ok"),
     ]
     assert lines[0]["arguments_sha256"] == lines[1]["arguments_sha256"] != lines[2]["arguments_sha256"]
     assert all(line["seconds"] >= 0 and line["at"].endswith("Z") for line in lines)
@@ -332,9 +353,9 @@ def test_mistakes_in_the_files_of_others_are_not_told(project: Project) -> None:
 
 def test_the_command_speaks_over_standard_input_and_output(project: Project) -> None:
     parameters = StdioServerParameters(
-        command=str(Path(sys.executable).with_name("growthnav")),
+        command=str(operating.GROWTHNAV),
         args=["--project", str(project.root), "mcp", "--scope", "write", "--tenant", "acme"],
-        env=project.environment(),
+        env=operating.environment(),
     )
 
     async def main() -> None:
@@ -373,6 +394,16 @@ def test_the_command_speaks_over_http_on_this_machine(project: Project) -> None:
     server.terminate()
     _, err = server.communicate(timeout=30)
     assert "Traceback" not in err
+
+
+def test_a_port_that_is_taken_is_told(project: Project) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = project.call("mcp", "--transport", "http", "--port", str(port))
+    assert ended.code == 2
+    assert ended.err == f"configuration error: port {port} is taken. Name another: --port\n"
 
 
 def test_a_tenant_that_is_not_there_is_told_when_the_server_starts(project: Project) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +75,7 @@ def server() -> Iterator[SecretManager]:
     """A new, empty stand-in on a free port of this machine."""
     manager = SecretManager()
 
-    def answer(method: str, url: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
+    def answer(method: str, url: str, body: bytes, _: Mapping[str, str]) -> tuple[int, bytes, dict[str, str]]:
         status, content = manager.answer(method, url, json.loads(body or b"{}"))
         return status, json.dumps(content).encode(), {"content-type": "application/json"}
 

@@ -61,7 +61,7 @@ class Server:
         return rows
 
     def control(self, **changes: Any) -> dict[str, Any]:
-        """What sessions and statements had, after `changes`: chunks_left, chunk_rows."""
+        """What sessions and statements had, after `changes`: chunks_left, chunk_rows, forbidden."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/control")
         if changes:
             request.data = json.dumps(changes).encode()

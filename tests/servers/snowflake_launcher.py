@@ -51,7 +51,13 @@ users: dict[str, dict[str, str]] = {}
 """Name in capitals -> password, token, public_key (PEM), oauth_client_id, oauth_client_secret; any may be absent."""
 oauth_tokens: dict[str, str] = {}
 chunks: dict[str, bytes] = {}
-state: dict[str, Any] = {"sessions": [], "statements": [], "chunks_left": None, "chunk_rows": CHUNK_ROWS}
+state: dict[str, Any] = {
+    "sessions": [],
+    "statements": [],
+    "chunks_left": None,
+    "forbidden": "",
+    "chunk_rows": CHUNK_ROWS,
+}
 
 
 async def login(request: Request) -> Response:
@@ -85,6 +91,8 @@ async def query(request: Request) -> Response:
     token = stock.to_token(request)
     parameters = {**session_parameters.get(token, {}), **(body.get("parameters") or {})}
     state["statements"].append({"sql": body["sqlText"], "parameters": parameters})
+    if state["forbidden"] and state["forbidden"] in body["sqlText"]:
+        return JSONResponse(_failure("003001", "42501", "Insufficient privileges to operate on table"))
     seconds = float(parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)
     rest: list[pa.Table] = []
     beyond.set(rest)

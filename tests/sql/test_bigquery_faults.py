@@ -15,7 +15,9 @@ import pytest
 from google.api_core import exceptions as api
 from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
 from google.cloud.bigquery import SchemaField
+from servers import bigquery_proxy
 from servers.bigquery import PROJECT, Emulator, server_or_skip
+from servers.bigquery_proxy import Refusal
 from sql_runs import run_tap, unpacked
 from support import Finished
 
@@ -122,6 +124,18 @@ def test_the_test_option_says_what_is_seen(tap: Tap) -> None:
     assert done.lines[0] == b"tap-bigquery: connected; 1 streams"
     # The emulator counts no rows of a table that SQL has filled.
     assert done.lines[1:] == [b"  faults-events: 1 columns, key id, about 0 rows, FULL_TABLE"]
+
+
+def test_the_test_option_says_what_may_not_be_read(emulator: Emulator, tap: Tap) -> None:
+    """Who may list a dataset's tables may not always read them."""
+    with bigquery_proxy.proxy(emulator.url) as way:
+        way.before = lambda _: Refusal(403, "accessDenied") if "`events`" in str(way.inserted[-1]) else None
+        done = tap("--test", api_endpoint=way.url, tables=["events", "many"])
+        refused = tap(api_endpoint=way.url)
+    assert done.code == 0, done.log
+    assert done.lines[3:] == [b"  faults-events: this user may not read it"]
+    assert (refused.code, refused.messages("STATE")) == (77, [])
+    assert "stream 'faults-events': a right is missing. Grant roles/bigquery.dataViewer" in refused.log
 
 
 def test_a_slow_statement_is_given_up(tmp_path: Path) -> None:

@@ -218,7 +218,11 @@ def test_from_every_state_the_rest_comes(url: str, database: str, tap: Tap, tmp_
         ({"database": "nowhere"}, 78, "no such database"),
         ({"port": 1}, 75, "cannot be reached"),
         ({"streams": {"nothing": {}}}, 78, "streams names what is no table here: nothing"),
-        ({"streams": {"events": {"where": "oops ="}}}, 78, "cannot parse it"),
+        ({"url": "postgresql://127.0.0.1/x"}, 78, "url must start with mysql://"),
+        ({"ssl_ca": "/none.pem", "ssl_key": "/none.key"}, 78, "ssl_ca names no file that can be read; ssl_key names"),
+        ({"ssl_ca": __file__}, 78, "TLS cannot be had as the settings say"),
+        ({"ssl_verify_identity": True}, 78, "TLS cannot be had as the settings say"),
+        ({"streams": {"events": {"where": "oops ="}}}, 78, "-events': the database does not know"),
         (
             {"queries": {"slow": {"sql": "SELECT 1 AS id, SLEEP(id) FROM events"}}, "statement_timeout": 0.5},
             75,

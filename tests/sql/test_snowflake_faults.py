@@ -142,6 +142,19 @@ def test_the_test_option_says_what_is_seen(tap: Tap) -> None:
     ]
 
 
+def test_the_test_option_says_what_may_not_be_read(snowflake_server: Server, tap: Tap) -> None:
+    """INFORMATION_SCHEMA shows a role every table that it has any right to."""
+    snowflake_server.control(forbidden='"S"."EVENTS"')
+    try:
+        done = tap("--test", tables=["EVENTS"])
+        refused = tap(tables=["EVENTS"])
+    finally:
+        snowflake_server.control(forbidden="")
+    assert done.lines[2:] == [b"  S-EVENTS: this user may not read it"], done.log
+    assert (refused.code, refused.messages("STATE")) == (77, [])
+    assert "stream 'S-EVENTS': the role may not read it. GRANT USAGE on its schema and SELECT on it" in refused.log
+
+
 def test_a_connection_lost_mid_read_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

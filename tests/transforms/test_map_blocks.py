@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import Finished, record, run, run_inside, schema, state
 
-from pipe import batches, columnar, times
+from pipe import abbreviations, batches, columnar, times
 from pipe.blocks import Block
 from pipe.errors import DataError, SkippableError
 from transforms import columns_time, sources
+from transforms.columns_text import Cell
 from transforms.compile_rows import Target, compile_row
 from transforms.loaded import trimmed
 from transforms.map_blocks import BlockMapper
@@ -243,6 +244,24 @@ def test_local_times_are_where_python_has_them(zone: str) -> None:
         connection.register("given", pa.table({"local": pa.array(moments, pa.timestamp("us"))}))
         found = connection.execute(f"SELECT {columns_time.in_utc('local', zone)} FROM given").fetchall()
     assert [times.to_text(moment) for (moment,) in found] == [parse(moment.isoformat()) for moment in moments]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Manila", "America/Chicago"])
+def test_clear_abbreviations_are_read_in_blocks_as_one_by_one(zone: str) -> None:
+    """Those that are not clear whatever the year are left to the row mapper: NULL here."""
+    form = "%Y-%m-%d %H:%M:%S %Z"
+    texts = [f"2024-07-01 10:00:00 {name}" for name in (*abbreviations.FIXED, "CST", "IST", "XYZ")]
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("given", pa.table({"x": texts}))
+        value = columns_time.instant(Cell("x"), form, zone)
+        found = [moment for (moment,) in connection.execute(f"SELECT {value.sql} FROM given").fetchall()]
+    parse = times.time_parser(form, zone)
+    clear = abbreviations.always(times.zone(zone))
+    assert len(clear) >= len(abbreviations.FIXED) - 2, "PST and PDT in Manila"
+    for text, moment in zip(texts, found, strict=True):
+        assert (moment is not None) == (text.rpartition(" ")[2] in clear)
+        assert moment is None or times.to_text(moment) == parse(text)
 
 
 @given(

@@ -104,6 +104,7 @@ def test_the_first_presets_are_there() -> None:
         ([{"connector": "x"}], "needs 'preset', one of cdnow, crm"),
         ([{"preset": "shopfy"}], "there is no preset 'shopfy'"),
         ([{"preset": "olo", "zone": "Nowhere"}], "not a time zone"),
+        ([{"preset": "pos", "currency": "US dollars"}], "currency: must be an ISO 4217 code such as USD"),
         ([{"preset": "olo", "conector": "x"}], "unknown key 'conector'"),
         ([{"preset": "olo", "connector": "My Shop"}], "lower case letters"),
         ([{"preset": "olo", "field_overrides": {"X": "amount"}}], "there is no canonical field 'amount'"),

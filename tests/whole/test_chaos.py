@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
+from buckets import KINDS
+from orders import COLUMNS, orders
+from orders import people as people_of
 from pipeline import STAGES, Kill, Pipeline
+from trials import kills
 
+from pipe import bucket_notes
 from pipe.outbox import LOCK
 
 ROWS = 600
 STATE_ROWS = 100
-TRIALS = int(os.environ.get("CHAOS_TRIALS", "2"))
+TRIALS = kills(2)
 
 pytestmark = pytest.mark.chaos
 
 
 def write_orders(path: Path) -> None:
-    """Orders whose people come together bit by bit: by e-mail, by phone, and late by both."""
-    draw = random.Random(3)
-    lines = ["id,total,created_at,customer_id,customer_email,customer_phone"]
-    for number in range(ROWS):
-        person = draw.randrange(ROWS // 4)
-        known = draw.sample(["user", "mail", "phone"], draw.randrange(1, 4))
-        lines.append(
-            ",".join(
-                [
-                    f"o{number}",
-                    f"{draw.randrange(1, 9999) / 100:.2f}" if number % 97 else "free",
-                    f"2024-05-{number % 28 + 1:02d}T10:00:00Z",
-                    f"u{person}" if "user" in known else "",
-                    f"p{person // 2}@mail.example" if "mail" in known else "",
-                    f"+1212555{person // 3 + 1000:04d}" if "phone" in known else "",
-                ]
-            )
-        )
-    path.write_text("\n".join(lines) + "\n")
+    lines = [COLUMNS, *orders(ROWS)]
+    path.write_text("".join(f"{','.join(line)}\n" for line in lines))
     os.utime(path, (1_700_000_000, 1_700_000_000))  # every trial reads the same files, times included
 
 
@@ -103,6 +94,28 @@ def test_a_process_killed_in_a_batch_leaves_no_file(tmp_path: Path, unbroken: Pi
     assert [path.name for path in whole.batches.iterdir()] == [LOCK]
 
 
+@pytest.mark.parametrize(("kind", "stage"), [*(("gs", stage) for stage in STAGES), ("s3", "map-conversions")])
+def test_a_process_killed_in_a_batch_leaves_no_object_in_a_bucket(
+    tmp_path: Path, unbroken: Pipeline, kind: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with KINDS[kind]() as bucket:
+        whole = pipeline(tmp_path / "home").in_batches(STATE_ROWS, bucket.root)
+        first = whole.run(kill=Kill(stage, 2, 1, 0.02))
+        assert first.codes[stage] == -9, first.log
+        for note in bucket_notes.folder(bucket.root).iterdir():
+            os.utime(note, (note.stat().st_atime, note.stat().st_mtime - 100))
+        again = whole.run(first.state)
+        assert set(again.codes.values()) == {0}, again.log
+        assert people(whole) == people(unbroken)
+        for name in ("conversions", "rejects"):
+            expected = unbroken.tables()[name]
+            assert [*map(without_person, whole.tables()[name])] == [*map(without_person, expected)]
+        assert bucket.names() == []
+        assert [path.name for path in bucket_notes.folder(bucket.root).iterdir()] == [LOCK]
+
+
 def assert_rerun_heals(whole: Pipeline, unbroken: Pipeline, kill: Kill, pause_s: float = 0) -> None:
     """Kill, let batch files grow older by `pause_s`, and run again."""
     first = whole.run(kill=kill)
@@ -142,16 +155,13 @@ def without_person(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def people(whole: Pipeline) -> set[frozenset[str]]:
     """Who is one person: sets of transaction ids."""
-    import duckdb
-
-    sql = f"""
-        WITH RECURSIVE current AS (
-            SELECT DISTINCT global_customer_id AS id, global_customer_id AS now FROM {whole.schema}.conversions
-            UNION
-            SELECT current.id, merges.to_id FROM current JOIN {whole.schema}.identity_merges AS merges ON merges.from_id = current.now
-        ),
-        root AS (SELECT id, now FROM current WHERE now NOT IN (SELECT from_id FROM {whole.schema}.identity_merges))
-        SELECT list(transaction_id) FROM {whole.schema}.conversions JOIN root ON root.id = global_customer_id GROUP BY now
-    """
     with duckdb.connect(str(whole.database), read_only=True) as connection:
-        return {frozenset(ids) for (ids,) in connection.execute(sql).fetchall()}
+
+        def pairs(sql: str) -> list[tuple[Any, ...]]:
+            return connection.execute(f"SELECT {sql}").fetchall()
+
+        schema = whole.schema
+        return people_of(
+            pairs(f"transaction_id, global_customer_id FROM {schema}.conversions"),
+            pairs(f"from_id, to_id FROM {schema}.identity_merges"),
+        )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipe.errors import ConfigurationError, CredentialsError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
@@ -65,6 +67,11 @@ class Table:
     """Rows it may have, as the database's statistics say."""
     hidden: tuple[str, ...] = ()
     """Columns this user may not read."""
+
+    @property
+    def stream(self) -> str:
+        """The name of its stream: schema-table, of a query its own."""
+        return f"{self.schema}-{self.name}" if self.schema else self.name
 
     def column(self, name: str) -> Column | None:
         """The column of that name, whatever its case; its own spelling goes first."""
@@ -147,8 +154,8 @@ class Engine(Protocol):
         stored (`replace(first, name=name, sql=text, type=pa.string(), bad=None, raw=..., nullable=...)`).
         """
 
-    def unreadable(self) -> list[str]:
-        """Tables this user can see and not read."""
+    def unreadable(self, tables: Iterable[Table]) -> list[str]:
+        """Names of what this user can see and not read, among `tables` (those the settings let through) or beside."""
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a small query with `%s` for each parameter."""
@@ -173,6 +180,17 @@ def expanded(engine: Engine, columns: Sequence[Column], operator: str, position:
     # The bare bound on the first column lets the index start there.
     first = f"{columns[0].raw} {strict}= {engine.place(columns[0])}"
     return Condition(f"({first} AND ({sql}))", (position[0], *parameters))
+
+
+def refused(engine: Engine, tables: Iterable[Table]) -> list[str]:
+    """`unreadable` where the catalog shows tables and says nothing of the right to read them: each is asked for."""
+    names = []
+    for table in tables:
+        try:
+            engine.rows(f"SELECT 1 FROM {table.source} LIMIT 0")  # noqa: S608  as the engine wrote it
+        except (ConfigurationError, CredentialsError):
+            names.append(table.stream)
+    return names
 
 
 def bad_bits(conditions: Sequence[str], number: str) -> str:

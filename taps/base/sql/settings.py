@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from pipe.rejects import MAX_RATIO
 from taps.base.settings import BATCH_CONFIG, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 NULL, FAIL, QUARANTINE = "null", "fail", "quarantine"
 
 FULL_TABLE, INCREMENTAL, LOG_BASED = "FULL_TABLE", "INCREMENTAL", "LOG_BASED"
+
+PORTS = {"minimum": 1, "maximum": 65_535}
 
 _STREAM = {
     "key_properties": setting(
@@ -107,6 +110,8 @@ SETTINGS: dict[str, Any] = {
         "Bearable rejects",
         "Share of a stream's rows in quarantine above which the run fails.",
         default=MAX_RATIO,
+        minimum=0,
+        maximum=1,
     ),
     "batch_config": BATCH_CONFIG,
 }
@@ -135,6 +140,19 @@ def contradictions(config: Mapping[str, Any]) -> list[str]:
         except (KeyError, ValueError, OSError):
             found.append("source_timezone must be an IANA name such as America/Chicago")
     return found
+
+
+def wrong_places(config: Mapping[str, Any], schemes: Sequence[str], files: Sequence[str]) -> list[str]:
+    """Problems of the settings that say where the server is: a `url` of another kind, `files` that cannot be read."""
+    found = []
+    if "url" in config and not config["url"].startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        found.append(f"url must start with {schemes[0]}://")
+    found += [f"{name} names no file that can be read" for name in files if not _is_readable(config.get(name))]
+    return found
+
+
+def _is_readable(path: str | None) -> bool:
+    return path is None or os.access(path, os.R_OK)
 
 
 def _zones(config: Mapping[str, Any]) -> set[str]:

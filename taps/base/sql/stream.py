@@ -44,7 +44,7 @@ class SQLStream(TableStream):
 
     def __init__(self, tap: SQLTap, table: Table, options: StreamOptions, name: str) -> None:
         """Make the stream of `table`; nothing is read yet."""
-        self._table = table
+        self.table = table
         self._options = options
         self._keys = [self._column(key, "key_properties") for key in options.keys or table.keys]
         self._key = self._column(options.replication_key, "replication_key") if options.replication_key else None
@@ -72,7 +72,7 @@ class SQLStream(TableStream):
 
     def describe(self) -> str:
         """One line about it for whoever sets the tap up."""
-        table = self._table
+        table = self.table
         parts = [f"{len(self._wanted)} columns", f"key {', '.join(self.primary_keys) or 'none'}"]
         if table.estimate is not None:
             parts.append(f"about {table.estimate:,} rows")
@@ -120,7 +120,7 @@ class SQLStream(TableStream):
         keys = self._positions()
         after = mark.key_position if keys and mark.key_position and len(mark.key_position) == len(keys) else None
         mark.key_position = after
-        source = Condition("", (mark.value,) * self._table.starts)
+        source = Condition("", (mark.value,) * self.table.starts)
         upper = self._upper(by, source)
         if by.nullable:
             empty = self._count(source, [Condition(f"{by.raw} IS NULL")])
@@ -190,7 +190,7 @@ class SQLStream(TableStream):
         greatest = f"max({by.raw})"
         now = engine.now(by) if by.is_time else None
         bound = f"CASE WHEN {greatest} < {now} THEN {greatest} ELSE {now} END" if now else greatest
-        select = f"SELECT {engine.text(by, bound)} FROM {self._table.source}{self._where([])}"  # noqa: S608
+        select = f"SELECT {engine.text(by, bound)} FROM {self.table.source}{self._where([])}"  # noqa: S608
         ((upper,),) = engine.rows(select, source.parameters)
         return None if upper is None else str(upper)
 
@@ -200,7 +200,7 @@ class SQLStream(TableStream):
         """All rows, by key; a run that was cut goes on behind the last chunk it sent, with the same table version."""
         mark, keys = self._mark, self._positions()
         engine = self._tap.engine
-        source = Condition("", (None,) * self._table.starts)
+        source = Condition("", (None,) * self.table.starts)
         goes_on = bool(keys and mark.key_position and len(mark.key_position) == len(keys) and mark.table_version)
         if not goes_on:
             version = max(time.time_ns() // 1_000_000, mark.table_version + 1)
@@ -214,7 +214,7 @@ class SQLStream(TableStream):
         def moved(at: Sequence[str | None]) -> None:
             self._mark.key_position = [str(text) for text in at]
 
-        seek = bool(keys) and tuple(self.primary_keys) == self._table.keys
+        seek = bool(keys) and tuple(self.primary_keys) == self.table.keys
         yield from self._pass(source, bounds, keys, mark.key_position, moved if keys else None, seek=seek)
         self._reconcile(expected, self._taken - before)
         if not self._is_full():
@@ -226,7 +226,7 @@ class SQLStream(TableStream):
         engine = self._tap.engine
         texts = ", ".join(f"{engine.text(column, column.raw)} AS k{place}" for place, column in enumerate(keys))
         order = ", ".join(f"{column.raw} DESC" for column in keys)
-        select = f"SELECT {texts} FROM {self._table.source}{self._where([])} ORDER BY {order} LIMIT 1"  # noqa: S608
+        select = f"SELECT {texts} FROM {self.table.source}{self._where([])} ORDER BY {order} LIMIT 1"  # noqa: S608
         found = engine.rows(select, source.parameters)
         return [str(text) for text in found[0]] if found else None
 
@@ -256,7 +256,7 @@ class SQLStream(TableStream):
             parameters = [*source.parameters, *(value for each in conditions for value in each.parameters)]
             limit = min((each for each in (size, self._left()) if each is not None), default=None)
             read = Read(
-                self._table, columns, tuple(each.sql for each in conditions), tuple(parameters), tuple(order), limit
+                self.table, columns, tuple(each.sql for each in conditions), tuple(parameters), tuple(order), limit
             )
             count = 0
             for chunk in engine.read(read, rows):
@@ -300,7 +300,7 @@ class SQLStream(TableStream):
         return (*wanted, *(column for column in order if column not in wanted))
 
     def _count(self, source: Condition, bounds: list[Condition]) -> int:
-        select = f"SELECT count(*) FROM {self._table.source}{self._where(bounds)}"  # noqa: S608
+        select = f"SELECT count(*) FROM {self.table.source}{self._where(bounds)}"  # noqa: S608
         parameters = [*source.parameters, *(value for each in bounds for value in each.parameters)]
         ((count,),) = self._tap.engine.rows(select, parameters)
         return int(count)
@@ -322,7 +322,7 @@ class SQLStream(TableStream):
 
     def _chosen(self) -> list[Column]:
         if not self._options.columns:
-            return list(self._table.columns)
+            return list(self.table.columns)
         named = [self._column(name, "columns") for name in self._options.columns]
         needed = [*self._keys, *([self._key] if self._key and self._key not in self._keys else [])]
         return [*(key for key in needed if key not in named), *named]
@@ -336,11 +336,11 @@ class SQLStream(TableStream):
         return {**column.schema, "type": [kind for kind in kinds if kind != "null"]}
 
     def _column(self, name: str, setting: str) -> Column:
-        column = self._table.column(name)
+        column = self.table.column(name)
         if column is None:
             raise ConfigurationError(
                 f"the table has no column '{name}'",
-                stream="-".join(part for part in (self._table.schema, self._table.name) if part),
+                stream=self.table.stream,
                 field=setting,
                 remedy="Name one it has; --discover lists them",
             )

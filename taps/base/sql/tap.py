@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,8 @@ from taps.base.sql.stream import SQLStream
 from taps.base.tap import ConnectingTap
 
 if TYPE_CHECKING:
+    from singer_sdk.singerlib import CatalogEntry
+
     from taps.base.sql.engine import Engine, Table
 
 
@@ -48,7 +51,11 @@ class SQLTap(ConnectingTap):
         return options(self.config)
 
     def discover_streams(self) -> list[SQLStream]:
-        """A stream for each table the settings let through, and for each query."""
+        """A stream for each table the settings let through, and for each query.
+
+        Raises:
+            ConfigurationError: the settings, or the catalog given, name another.
+        """
         with self.engine.connect():
             found = [self._stream(table) for table in self._tables()]
             found += [self._query(name) for name in self.options.queries]
@@ -57,6 +64,7 @@ class SQLTap(ConnectingTap):
                 f"streams names what is no table here: {', '.join(unused)}",
                 remedy="Compare with --discover, and with schemas and tables",
             )
+        self._refuse_unknown({stream.name for stream in found})
         return found
 
     def test(self) -> None:
@@ -66,8 +74,16 @@ class SQLTap(ConnectingTap):
         for stream in streams:
             click.echo(f"  {stream.name}: {stream.describe()}")
         with self.engine.connect():
-            for name in self.engine.unreadable():
+            for name in self.engine.unreadable(stream.table for stream in streams if stream.table.schema):
                 click.echo(f"  {name}: this user may not read it")
+
+    def _refuse_unknown(self, known: set[str]) -> None:
+        selected = (self.input_catalog or {}).items()
+        if gone := sorted(name for name, entry in selected if name not in known and _is_selected(entry)):
+            raise ConfigurationError(
+                f"the catalog selects what is not there, or not for this user and these settings: {', '.join(gone)}",
+                remedy="Write the catalog anew with --discover, or deselect it there",
+            )
 
     def _tables(self) -> list[Table]:
         chosen = self.options
@@ -84,9 +100,23 @@ class SQLTap(ConnectingTap):
         return self.options.of_table(f"{schema}-{table}", table).timezone
 
     def _stream(self, table: Table) -> SQLStream:
-        name = f"{table.schema}-{table.name}"
+        name = table.stream
         return self.stream_class(self, table, self.options.of_table(name, table.name, used=True), name)
 
     def _query(self, name: str) -> SQLStream:
         chosen = self.options.of_query(name)
-        return self.stream_class(self, self.engine.query(name, str(chosen.sql), chosen.timezone), chosen, name)
+        table = self.engine.query(name, str(chosen.sql), chosen.timezone)
+        counts = Counter(column.name for column in table.columns)
+        if twice := [column for column, count in counts.items() if count > 1]:
+            raise ConfigurationError(
+                f"its query gives two columns the name '{twice[0]}'",
+                stream=name,
+                field="sql",
+                remedy="Name each by AS",
+            )
+        return self.stream_class(self, table, chosen, name)
+
+
+def _is_selected(entry: CatalogEntry) -> bool:
+    """Whether the catalog wants the stream."""
+    return entry.metadata.resolve_selection()[()]

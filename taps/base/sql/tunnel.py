@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipe.errors import ConfigurationError, CredentialsError, RetriableError
 from taps.base.settings import setting
+from taps.base.sql.settings import PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ TUNNEL: dict[str, Any] = setting(
     "The SSH server through which the database is reached; host and port stay those that this server sees.",
     properties={
         "host": {"type": "string", "description": "Name or address of the SSH server"},
-        "port": {"type": "integer", "description": "Of the SSH server; 22 unless set"},
+        "port": {"type": "integer", "description": "Of the SSH server; 22 unless set", **PORTS},
         "user": {"type": "string", "description": "Who logs in there"},
         "password": {"type": "string", "secret": True, "description": "Of the user, or none with a private key"},
         "private_key": {"type": "string", "secret": True, "description": "Text of a private key"},
