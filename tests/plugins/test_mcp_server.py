@@ -282,6 +282,18 @@ def test_a_sync_that_is_cancelled_ends_its_run(project: Project) -> None:
     assert [line["outcome"] for line in trail(project.root)] == ["cancelled"]
 
 
+def test_row_48_a_secret_that_got_into_the_data_is_masked_in_the_answer(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_KEY", CANARY)
+    project.add("acme", tap={"api_key": "${ACME_KEY}"})
+    warehouse(project)
+    sql = "SELECT 'key " + CANARY[:6] + "' || '" + CANARY[6:] + "' AS said"
+    answer = call(project.root, "query_warehouse", {"customer_id": "acme", "sql": sql}, scope="read")
+    assert answer.structured_content["rows"] == [["key ***"]]
+    assert CANARY not in said(answer)
+
+
 def test_an_error_is_masked_and_has_its_class(project: Project) -> None:
     project.add("acme", tap={"exit": 77, "say": f"credentials error: {CANARY} was refused", "api_key": CANARY})
     failed = call(project.root, "sync_data_source", {"customer_id": "acme", "job": "rows"})
