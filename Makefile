@@ -8,6 +8,7 @@ RUN := .venv/bin
 demo: .venv/.core
 	@$(RUN)/growthnav demo
 
+# EXAMPLES=10 tries ten times as many examples of every property.
 test: .venv/.dev lint
 	$(RUN)/pytest -n 2 --dist loadfile -m "not chaos and not quality"
 

@@ -55,6 +55,7 @@ ALL = (
     Contestant("ours-no-people", "ours, files, no people", ours.without_people),
     Contestant("dlt-append", "dlt, Arrow, append", rivals.dlt_append),
     Contestant("dlt-merge", "dlt, Arrow, merge by key", rivals.dlt_merge),
+    Contestant("dlt-upsert", "dlt, Arrow, upsert by key", rivals.dlt_upsert),
     Contestant("duckdb", "DuckDB alone (the limit)", rivals.duckdb_alone),
     Contestant("singer", "default Singer pipe", rivals.singer, ("csv",), True, "purchases", "purchase_id"),
     Contestant("airbyte", "PyAirbyte", rivals.airbyte, ("csv",), True, "purchases", "purchase_id", "amount"),

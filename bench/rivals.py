@@ -36,8 +36,13 @@ def dlt_append(source: Source, home: Path) -> Cost:
 
 
 def dlt_merge(source: Source, home: Path) -> Cost:
-    """Arrow tables, merged by key."""
+    """Arrow tables, merged by key as dlt does by default."""
     return _script("dlt", "dlt_pipe.py", source, home, "merge")
+
+
+def dlt_upsert(source: Source, home: Path) -> Cost:
+    """Arrow tables, merged by key by another strategy."""
+    return _script("dlt", "dlt_pipe.py", source, home, "upsert")
 
 
 def airbyte(source: Source, home: Path) -> Cost:

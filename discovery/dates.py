@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING
+
+from pipe import abbreviations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +34,10 @@ class DateFormat:
     """Another format that reads every value too, as another day."""
     weak: bool = False
     """Could as well be a plain number."""
+    zone: str | None = None
+    """The zone that makes its abbreviations clear."""
+    unclear: str | None = None
+    """An abbreviation of several zones, which only a person can tell."""
 
 
 _ISO = re.compile(
@@ -49,6 +55,8 @@ _TIME_TAILS = (
     ", %H:%M",
     ", %I:%M %p",
     ", %I:%M:%S %p",
+    ", %I:%M%p",
+    " %I:%M:%S%p",
     "T%H:%M:%S",
     " %H:%M:%S.%f",
     " %I:%M%p",
@@ -85,6 +93,7 @@ _DAYS = (
     "%d%b%Y",
     "%Y-%b-%d",
 )
+_ISO_DAYS = ("%Y-%m-%d",)
 _SWAPPED = {"%m/%d/": "%d/%m/", "%d/%m/": "%m/%d/", "%d-%m-": "%m-%d-", "%m-%d-": "%d-%m-", "%d.%m.": "%m.%d."}
 _NAMED = {
     "us": {"%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"},
@@ -116,7 +125,32 @@ def date_format(values: Sequence[str]) -> DateFormat | None:
     real = [text for value in values if not _EMPTY.fullmatch(text := value.strip())]
     if not real or max(map(len, real[:3])) > _LONGEST:
         return None
-    return _iso(real) or _digits(real) or _epoch(real) or _rfc(real) or _patterned(real)
+    return _iso(real) or _digits(real) or _epoch(real) or _rfc(real) or _patterned(real) or _abbreviated(real)
+
+
+def moment(text: str, form: str) -> datetime | None:
+    """The time a text says in a format that `date_format` found, without its zone; None for another text."""
+    text = text.strip()
+    scale = next((scale for name, _, scale in _SCALES if name == form), None)
+    try:
+        if scale:
+            return datetime.fromtimestamp(float(text) / scale, UTC).replace(tzinfo=None)
+        if form == "iso":
+            found = _ISO.fullmatch(text)
+            year, month, day, *clock = (int(part or 0) for part in found.groups()[:6]) if found else (0, 0, 0)
+            return datetime(year, month, day, *clock) if found else None  # type: ignore[arg-type]  # noqa: DTZ001
+        if form == "yyyymmdd":
+            return datetime.strptime(text.removesuffix(".0")[:8], "%Y%m%d")  # noqa: DTZ007
+    except (ValueError, OverflowError):
+        return None
+    if abbreviations.DIRECTIVE in form:
+        text, form = (abbreviations.parted(text) or ("", ""))[0], abbreviations.bare(form)
+    for pattern in sorted(_NAMED.get(form, {form})):
+        try:
+            return datetime.strptime(text, pattern)  # noqa: DTZ007
+        except ValueError:
+            continue
+    return None
 
 
 def _share(real: list[str], test: Callable[[str], bool]) -> float:
@@ -178,6 +212,33 @@ def _patterned(real: list[str]) -> DateFormat | None:
         share = _share(real, lambda text, pattern=pattern: _reads(pattern, text))  # type: ignore[misc]
         if share >= _SHARE:
             return DateFormat(_name(pattern), share, bool(tail), ambiguous=_other(pattern, real, share))
+    return None
+
+
+def _abbreviated(real: list[str]) -> DateFormat | None:
+    """Times with the abbreviation of a zone: `2024-03-01 10:00 EST`."""
+    parted = [found for text in real if (found := abbreviations.parted(text))]
+    if len(parted) < _SHARE * len(real):
+        return None
+    days = [day for day, _ in parted]
+    said = {name for _, name in parted}
+    for day, tail in product((*_ISO_DAYS, *_DAYS), _TIME_TAILS[1:]):
+        pattern = day + tail
+        if not _reads(pattern, days[0]):
+            continue
+        share = _share(days, lambda text, pattern=pattern: _reads(pattern, text))  # type: ignore[misc]
+        if share >= _SHARE:
+            unclear = sorted(said - abbreviations.FIXED.keys())
+            american = set(unclear) <= {"CST", "CDT"} and bool(said & (abbreviations.AMERICAN | {"CDT"}))
+            return DateFormat(
+                f"{pattern} {abbreviations.DIRECTIVE}",
+                share,
+                has_time=True,
+                has_zone=not unclear or american,
+                ambiguous=_other(pattern, days, share),
+                zone="America/Chicago" if unclear and american else None,
+                unclear=unclear[0] if unclear and not american else None,
+            )
     return None
 
 

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from discovery.table import Relation
 
 _PRICED = {"line", "order", "event"}
-_BEFORE_TOTAL = {"amount", "value", "order", "total", UNKNOWN}
+_BEFORE_TOTAL = {"amount", "value", "order", "total", "net", "gross", "sale", "product", "item", UNKNOWN}
 _KEYED = {"order", "payment", "deal", "lead", "customer"}
 _KEYS = {"id", "number", "code", "uuid", "reference", "unique"}
+PERSONAL = ("email", "phone", "first_name", "last_name")
+_ANYBODY = 0.4
 _NO_IDS = {"date", "clock", "url", "ip", "json", "boolean", "decimal"}
 
 
@@ -57,8 +59,9 @@ def by_arithmetic(choices: Sequence[Choice], relations: Sequence[Relation]) -> N
             _say(price, {"unit_price": 2.0}, why)
         elif relation.kind == "sum" and not relation.minus and _mean(result) >= _mean(parts[0]):
             why = f"{relation.result} = {' + '.join(relation.plus)} in {relation.support:.0%} of the rows"
-            _say(result, {"value": 2.0}, why)
-            _say(parts[0], {"subtotal": 2.0}, why)
+            taxed = any("tax" in part.seen.name.concepts for part in parts)
+            _say(result, {"value": 4.0 if taxed else 2.0}, why)
+            _say(parts[0], {"subtotal": 4.0 if taxed else 2.0}, why)
 
 
 def _say(choice: Choice, odds: dict[str, float], why: str) -> None:
@@ -175,6 +178,16 @@ def _nearness(choice: Choice, role: Role, said_often: Counter[str]) -> float:
     if said & {"id", "uuid", "number"}:
         near += 0.6
     return near - 2 * bool(said & {"quote", "reference", "reward", "document", "settlement"} and "order" not in said)
+
+
+def other_people(choices: Sequence[Choice]) -> None:
+    """`Fundraiser E-mail` beside `E-mail`: with a word nobody knows it may be anybody's."""
+    for target in PERSONAL:
+        wanting = [choice for choice in choices if choice.best.target == target]
+        plain = [choice for choice in wanting if UNKNOWN not in choice.seen.name.concepts]
+        for choice in wanting if plain else ():
+            if choice not in plain:
+                choice.best.odds = min(choice.best.odds, _ANYBODY)
 
 
 def main_product(choices: Sequence[Choice]) -> None:

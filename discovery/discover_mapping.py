@@ -17,7 +17,7 @@ import msgspec
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.target_base import Target
 
-from discovery import files, markdown, model
+from discovery import batch_files, files, markdown, model
 from discovery.model import ModelSettings
 from discovery.profile import StreamProfiler
 from discovery.propose import propose
@@ -52,7 +52,11 @@ class _Stream:
         self.properties = schema.get("properties") or {}
         self.kinds = drift.kinds(schema)
         self.profiler = StreamProfiler(name)
-        self.rows = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows looked at."""
+        return self.profiler.rows
 
 
 class _StateMessage(msgspec.Struct):
@@ -139,6 +143,13 @@ class DiscoverMapping(StrictSettings, Target):
             known.kinds |= drift.kinds(message.schema)
 
     def _take(self, name: str, records: Iterable[bytes]) -> None:
+        stream = self._stream(name)
+        for record in records:
+            if stream.rows >= self.sample:
+                break
+            stream.profiler.add({_as_path(name): value for name, value in _record(record).items()})
+
+    def _stream(self, name: str) -> _Stream:
         stream = self.streams.get(name)
         if stream is None:
             raise DataError(
@@ -146,15 +157,12 @@ class DiscoverMapping(StrictSettings, Target):
                 stream=name,
                 remedy="The tap must send SCHEMA first",
             )
-        for record in records:
-            if stream.rows >= self.sample:
-                break
-            stream.profiler.add(_as_paths(_record(record)))
-            stream.rows += 1
+        return stream
 
     def _take_batch(self, message: batches.BatchMessage) -> None:
-        stream = self.streams.get(message.stream)
-        self._take(message.stream, batches.records(message, stream.properties if stream else None))
+        stream = self._stream(message.stream)
+        left = self.sample - stream.rows
+        batch_files.add(stream.profiler, message, stream.properties, most=left, decode=_record, path=_as_path)
         batches.discard(message)
 
     # What comes of it.
@@ -276,9 +284,9 @@ def _record(encoded: bytes) -> dict[str, Any]:
             return {}
 
 
-def _as_paths(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with its fields named as presets write them: a dot in a name would lead into an object."""
-    return {name.replace(".", "\\."): value for name, value in record.items()}
+def _as_path(name: str) -> str:
+    """A field's name as presets write it: a dot in it would lead into an object."""
+    return name.replace(".", "\\.")
 
 
 def main() -> NoReturn:

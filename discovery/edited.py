@@ -236,12 +236,12 @@ def _stream(
     _check_targets(rows, after, problems)
     rest = _rest(given.rules, block, problems)
     original = [one for column, one in before.items() if facts[column] in _HOLDING]
-    if problems.found:
-        return StreamEdit(name, Decided(), {})
     made = assemble.rules(given.rules, rest, original, after.values(), given.kinds)
     line_of = {row.column: row.number for row in rows}
     targets = {one.target: line_of[column] for column, one in after.items() if one.target and column in line_of}
     _check_rules(made, targets, block[0] if block else 1, problems)
+    if problems.found:
+        _check_required(name, made, rows, before, problems)
     return StreamEdit(name, Decided(dict(sorted(after.items())), rest), made, waiting)
 
 
@@ -299,10 +299,23 @@ def _rest(rules: Rules, block: tuple[int, str] | None, problems: _Problems) -> R
     if not isinstance(found, dict) or set(found) != set(given) or not all(isinstance(r, dict) for r in found.values()):
         problems.add(start + 1, f"the block must keep its entries: {', '.join(given)}")
         return given
-    for name, rule in found.items():
-        if rule.get("into") != given[name]["into"]:
-            problems.add(start + 1, f"'into' of {name} cannot be changed here")
-    return found
+    turned = [name for name, rule in found.items() if rule.get("into") != given[name]["into"]]
+    for name in turned:
+        problems.add(start + 1, f"'into' of {name} cannot be changed here")
+    return given if turned else found
+
+
+def _check_required(
+    name: str, made: Rules, rows: list[_Line], before: dict[str, Decision], problems: _Problems
+) -> None:
+    """What nothing fills is told with the contradictions, unless one of them is the reason."""
+    wrong = {line for line, _ in problems.found}
+    kept = {row.column for row in rows if row.number not in wrong}
+    doubtful = {one.target for column, one in before.items() if column not in kept}
+    last = max((row.number for row in rows), default=1)
+    for required in assemble.missing(made):
+        if required not in doubtful:
+            problems.add(last, f"nothing fills {required} of stream '{name}': give it to a column")
 
 
 def _check_rules(made: Rules, line_of: dict[str, int], otherwise: int, problems: _Problems) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from discovery.evidence import MOST
+from discovery.words import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,14 @@ _FOR = 1.0
 
 _NOTHING: Fit = (0.0, "")
 _STATUS_LIKE = 30
+
+_TELLING = 10
+"""Rows from which on it tells something how many values differ."""
+
+_ALMOST_ONE = 0.15
+"""Share of different values below which they are of few people, or name no transactions."""
+
+_ALL_DIFFER = 0.98
 
 
 def fit(target: str, seen: Evidence) -> Fit:
@@ -68,7 +77,14 @@ def _time(seen: Evidence) -> Fit:
     return (IMPOSSIBLE, "its values are no times")
 
 
+def _few_people(seen: Evidence) -> bool:
+    """With a word nobody knows, and so few that they are the tenant's own people, not its customers."""
+    return UNKNOWN in seen.name.concepts and seen.rows >= _TELLING and 0 < seen.distinct_share < _ALMOST_ONE
+
+
 def _email(seen: Evidence) -> Fit:
+    if _few_people(seen):
+        return (_AGAINST, "they are a few people's, for many rows")
     if seen.share("email") >= 0.5:
         return (2.0, "its values are e-mail addresses")
     if seen.kind in {"hash", "token"} or seen.share("hash"):
@@ -77,6 +93,8 @@ def _email(seen: Evidence) -> Fit:
 
 
 def _phone(seen: Evidence) -> Fit:
+    if _few_people(seen):
+        return (_AGAINST, "they are a few people's, for many rows")
     if seen.share("phone") >= 0.5:
         return (1.2, "its values are telephone numbers")
     if seen.kind == "hash":
@@ -119,6 +137,16 @@ def _id(seen: Evidence) -> Fit:
     ):
         return (_AGAINST, "its values are no ids")
     return (0.5, "its values can be ids")
+
+
+def _transaction(seen: Evidence) -> Fit:
+    """Ids of transactions are many: one for each row, or for the few lines of an order."""
+    weight, why = _id(seen)
+    if weight < 0 or seen.rows < _TELLING:
+        return weight, why
+    if seen.distinct_share < _ALMOST_ONE:
+        return (_AGAINST, "its values are few: they name no transactions")
+    return (weight + 0.4, "its values never repeat") if seen.distinct_share > _ALL_DIFFER else (weight, why)
 
 
 def _scientific(seen: Evidence) -> bool:
@@ -197,9 +225,8 @@ _FITS: dict[str, Callable[[Evidence], Fit]] = {
         ("product_name", "product_category", "location_name", "company_name", "street", "city", "region", "country"),
         _text,
     ),
-    **dict.fromkeys(
-        ("transaction_id", "user_id", "location_id", "loyalty_id", "device_id", "cookie_id", "product_id"), _id
-    ),
+    **dict.fromkeys(("user_id", "location_id", "loyalty_id", "device_id", "cookie_id", "product_id"), _id),
+    "transaction_id": _transaction,
     "currency": _currency,
     **dict.fromkeys(("status", "fulfilment_status"), _status),
     "channel": _channel,

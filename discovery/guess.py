@@ -66,6 +66,4 @@ def _alone(seen: Evidence, role: str) -> Guesses:  # noqa: PLR0911  one case a l
         return {"timestamp": (0.65, "its values are times of day")}
     if seen.share("first_name") >= 0.6:
         return {"first_name": (0.75, "its values are first names")}
-    if seen.share("person") >= MOST and seen.name.blank and (seen.profile.distinct_seen or 0) > 1:
-        return {"full_name": (0.6, "its values look like names of people")}
     return {}

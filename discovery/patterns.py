@@ -173,6 +173,7 @@ PATTERNS: dict[str, Callable[[str], bool]] = {
             "source",
             "card_brand",
             "method",
+            "city",
             "first_name",
             "us_state",
         )

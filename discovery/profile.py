@@ -108,6 +108,8 @@ def summarised(
         for position, (column, kind, nulls, distinct, samples) in enumerate(columns)
     )
     aligned: dict[str, Sequence[str | None]] = {
-        column.name: column.samples for column in profiles if rows_seen and len(column.samples) == rows_seen
-    }
+        column.name: column.samples
+        for column in profiles
+        if rows_seen and column.samples and column.null_fraction == 0 and column.distinct_seen == rows_seen
+    }  # a column without repetition: its samples are its first rows
     return TableProfile(name, rows_seen, profiles, relations.find(aligned))

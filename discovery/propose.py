@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from discovery import calibrate, compete, derive, mapping, match, roles, words, written
+from discovery import calibrate, compete, derive, mapping, match, rescue, roles, words, written
 from discovery.evidence import Evidence
 from discovery.proposal import Blocker, ColumnProposal, Decision, Proposal
 from discovery.rules import NONE
@@ -45,7 +45,9 @@ def propose(
     derive.amount_before_total(choices, role)
     derive.names_in_parts(choices)
     derive.first_id(choices, role)
+    rescue.required(choices, role)
     derive.one_transaction(choices, role)
+    derive.other_people(choices)
     derive.main_product(choices)
     decided = {decision.column: decision.target for decision in decisions}
     scripts = written.scripts(columns)

@@ -19,6 +19,9 @@ _COLUMNS = 14
 """Columns of numbers among which is searched: those with the most distinct values."""
 
 _PARTS = 4
+_PAIRED = 9
+"""Columns that are tried two by two: a tax of one rate is a multiple of its base, and least squares cannot choose."""
+
 _SUPPORT = 0.95
 _CENT = 0.011
 _MISSING = 0.5
@@ -91,7 +94,8 @@ def _sums(names: Sequence[str], numbers: Mapping[str, Any], rows: int) -> list[R
             chosen = {name: weight for name, weight in zip(parts, weights, strict=True) if weight}
             tries = [chosen] if 1 < len(chosen) <= _PARTS + 1 and set(chosen.values()) <= {1, -1} else []
         else:
-            tries = [{first: 1, second: sign} for first, second in permutations(parts, 2) for sign in (1, -1)]
+            tries = []
+        tries += [{first: 1, second: sign} for first, second in permutations(parts[:_PAIRED], 2) for sign in (1, -1)]
         for signs in tries:
             total = sum(sign * numbers[name] for name, sign in signs.items())
             support = _holds(numbers[result], total)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from discovery import cards, relations
+from discovery import batch_files, cards, relations
 from discovery.summary import Counts, column_profile
 from discovery.table import TableProfile
 from pipe import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    import pyarrow as pa
 
 SAMPLE_ROWS = 2_000
 _SMALLEST = 1_024
@@ -72,21 +74,54 @@ class StreamProfiler:
         """Take a record."""
         row: dict[str, str] = {}
         for key, value in _flat(record):
-            if key not in self._filled:
-                self._filled[key] = 0
-                self._distinct[key] = _Distinct()
+            self._know(key)
             text = _text(value)
             if text:
                 self._filled[key] += 1
-                self._distinct[key].add(text)
+                self._see(key, text)
                 row[key] = text
-                if cards.SHORTEST <= len(text) <= cards.LONGEST and cards.like_one(text):
-                    self._keep(key, text)
+        if (place := self._place()) is not None:
+            self._sample[place] = row
+
+    def add_columns(self, columns: Mapping[str, pa.Array]) -> None:
+        """Take rows that are at hand column by column, without objects or lists in them: as `add` one by one."""
+        texts: dict[str, tuple[list[str], list[int | None]]] = {}
+        for key, column in columns.items():
+            self._know(key)
+            encoded = column.dictionary_encode()
+            different = [_text(value) for value in encoded.dictionary.to_pylist()]
+            places = encoded.indices.to_pylist()
+            texts[key] = different, places
+            self._filled[key] += sum(place is not None and different[place] != "" for place in places)
+            for text in filter(None, different):
+                self._see(key, text)
+        for number in range(len(next(iter(columns.values()), ()))):
+            if (kept := self._place()) is not None:
+                row = {}
+                for key, (different, places) in texts.items():
+                    place = places[number]
+                    if place is not None and different[place]:
+                        row[key] = different[place]
+                self._sample[kept] = row
+
+    def _know(self, key: str) -> None:
+        if key not in self._filled:
+            self._filled[key] = 0
+            self._distinct[key] = _Distinct()
+
+    def _see(self, key: str, text: str) -> None:
+        self._distinct[key].add(text)
+        if cards.SHORTEST <= len(text) <= cards.LONGEST and cards.like_one(text):
+            self._keep(key, text)
+
+    def _place(self) -> int | None:
+        """Count a row, and say where in the sample it goes, if it does (Vitter's algorithm R)."""
         self.rows += 1
         if len(self._sample) < SAMPLE_ROWS:
-            self._sample.append(row)
-        elif (place := self._dice.randrange(self.rows)) < SAMPLE_ROWS:
-            self._sample[place] = row
+            self._sample.append({})
+            return len(self._sample) - 1
+        place = self._dice.randrange(self.rows)
+        return place if place < SAMPLE_ROWS else None
 
     def _keep(self, key: str, text: str) -> None:
         kept = self._long_numbers[key]
@@ -128,9 +163,7 @@ def profile_singer(lines: Iterable[bytes]) -> dict[str, TableProfile]:
         if kind == "RECORD":
             found.setdefault(stream, StreamProfiler(stream)).add(message.get("record") or {})
         elif kind == "BATCH":
-            profiler = found.setdefault(stream, StreamProfiler(stream))
-            for record in batches.records(batches.decode(line, position)):
-                profiler.add(decode(record))
+            batch_files.add(found.setdefault(stream, StreamProfiler(stream)), batches.decode(line, position), {})
     return {name: profiler.profile() for name, profiler in found.items()}
 
 

@@ -85,7 +85,12 @@ def _script(seen: Evidence, zone: str | None, minor: bool) -> Script:
         return Script(time_format=_clock(seen), zone=zone)
     if seen.dates:
         doubt = f"its times read as {seen.dates.format} and as {seen.dates.ambiguous}" if seen.dates.ambiguous else None
-        return Script(time_format=seen.dates.format, zone=None if seen.dates.has_zone else zone, date_doubt=doubt)
+        own = seen.dates.zone or (None if seen.dates.has_zone else zone)
+        if seen.dates.unclear and not own:
+            doubt = (
+                f"its times end in {seen.dates.unclear}, which several zones are called: write zone beside the format"
+            )
+        return Script(time_format=seen.dates.format, zone=own, date_doubt=doubt)
     if seen.kind == "date":
         return Script(
             date_doubt="its times are written in a way that has no format here: make them plain at the source"

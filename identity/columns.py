@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.identify import Fragments
-from identity.records import FRAGMENTS, PERSON, UPDATED
+from identity.records import DELETED, FRAGMENTS, PERSON, UPDATED
 from identity.settings import PersonalData
 from pipe.streams import Kind
 
@@ -28,6 +28,20 @@ def is_canonical(table: pa.Table, stream: Stream) -> bool:
     except KeyError:
         return False
     return bool(pa.types.is_string(key) and pa.types.is_list(fragments) and pa.types.is_struct(fragments.value_type))
+
+
+def retractions(table: pa.Table) -> pa.BooleanArray | None:
+    """Which rows only say that a row is gone (see `records.Codec.is_retraction`); None when none does."""
+    if DELETED not in table.column_names:
+        return None
+    found = pc.and_(table.column(DELETED).is_valid(), table.column(FRAGMENTS).is_null()).combine_chunks()
+    return found if found.true_count else None
+
+
+def put_back(resolved: pa.Table, table: pa.Table, passing: pa.BooleanArray) -> pa.Table:
+    """The resolved rows, and those of `table` that pass as they are, each at its old place."""
+    places = np.argsort(np.argsort(np.asarray(passing), kind="stable"), kind="stable")
+    return pa.concat_tables([resolved, table.filter(passing)], promote_options="permissive").take(pa.array(places))
 
 
 class TableRows:

@@ -42,7 +42,7 @@ _MAP: Final = f"""
 SELECT left(sha256(concat_ws(chr(31), source, hash, uid, since)), {KEY_LENGTH}) AS {IDENTITY_MAP.key},
     {{tenant}} AS customer_id, source AS source_system, hash AS source_key, uid AS global_customer_id,
     make_timestamptz(since) AS valid_from, make_timestamptz(until) AS valid_to
-FROM linked JOIN person ON person.id = linked.person
+FROM linked
 """  # noqa: S608
 
 Row = dict[str, Any]
@@ -108,6 +108,8 @@ class Lineage:
 
     def _map(self, customers: pa.Table) -> None:
         """Send rows of `identity_map`; keys are made as `record_key` makes them."""
+        persons, places = np.unique(customers.column("person").to_numpy(), return_inverse=True)
+        customers = customers.append_column("uid", self._store.uids(persons).take(pa.array(places)))
         with self._store.guard():
             self._store.db.register("linked", customers)
             found = fetch(self._store.db, _MAP.format(tenant=literal(self._tenant)))

@@ -73,10 +73,10 @@ class People:
         """Set the time of what comes next; to be called after every commit. It never runs backwards."""
         self._now = max(self._now, time.time_ns() // 1000)
 
-    def knows(self, hashes: pa.Array) -> NDArray[np.bool_]:
-        """Which of the identifiers, as the store has them and each given once, belong to somebody."""
-        known = np.zeros(len(hashes), np.bool_)
-        known[self._store.find(hashes)[0]] = True
+    def knows(self, records: pa.Array) -> NDArray[np.bool_]:
+        """Which records, by the hashes of their keys as the store has them and each given once, are somebody's."""
+        known = np.zeros(len(records), np.bool_)
+        known[self._store.find(records, RECORD_KIND)[0]] = True
         return known
 
     def resolve(self, links: Links) -> pa.Array:

@@ -26,6 +26,7 @@ FRAGMENTS: Final = "identity_fragments"
 PERSON: Final = "global_customer_id"
 TENANT: Final = "customer_id"
 UPDATED: Final = "source_updated_at"
+DELETED: Final = "_sdc_deleted_at"
 
 
 _SHORT: Final = msgspec.Meta(max_length=LONGEST)
@@ -71,11 +72,10 @@ class Codec:
         self._personal = personal
         self._digest = digest
         self._properties = dict.fromkeys((*properties, FRAGMENTS, PERSON))
-        key = {"key": stream.key, "tenant": TENANT, "fragments": FRAGMENTS, "updated": UPDATED}
+        key = {"key": stream.key, "tenant": TENANT, "fragments": FRAGMENTS, "updated": UPDATED, "deleted": DELETED}
+        others = [("updated", Any, None), ("deleted", Any, None)]
         links = msgspec.defstruct(
-            "Links",
-            [(*_KEY, UNSET), (*_ROLES[TENANT], UNSET), (*_ROLES[FRAGMENTS], UNSET), ("updated", Any, None)],
-            rename=key,
+            "Links", [(*_KEY, UNSET), (*_ROLES[TENANT], UNSET), (*_ROLES[FRAGMENTS], UNSET), *others], rename=key
         )
         self._links = msgspec.json.Decoder(links).decode
         self._compile()
@@ -91,6 +91,11 @@ class Codec:
             return self._links(record)
         except msgspec.ValidationError as error:
             return self._decode_odd(record, error)
+
+    @staticmethod
+    def is_retraction(links: Any) -> bool:
+        """Whether a record only says that its row is gone: it is about nobody."""
+        return bool(getattr(links, "deleted", None)) and (links.fragments is UNSET or links.fragments is None)
 
     def decode(self, record: Raw) -> Any:
         """The record.

@@ -174,6 +174,9 @@ class ResolveIdentity(PipeMapper):
                 self._check(stream, links.key, links.tenant)
             except SkippableError as error:
                 reject(record, position, error)
+                continue
+            if codec.is_retraction(links):
+                rows.let_pass(record)
             else:
                 rows.add(record, position, links)
                 self.records[stream.name] += 1
@@ -189,9 +192,12 @@ class ResolveIdentity(PipeMapper):
             self._check(stream, None if lacking else "key", stranger)
         except SkippableError as error:
             self.on_reject(stream.name, msgspec.Raw(b"{}"), error)
-        rows = TableRows(stream, table, self.settings.personal_data, self.hasher.field)
-        self.records[stream.name] += len(table)
-        self._send_table(stream, rows.resolved(*self._resolve(rows)))
+        passing = columns.retractions(table)
+        people = table if passing is None else table.filter(pc.invert(passing))
+        rows = TableRows(stream, people, self.settings.personal_data, self.hasher.field)
+        self.records[stream.name] += len(people)
+        resolved = rows.resolved(*self._resolve(rows))
+        self._send_table(stream, resolved if passing is None else columns.put_back(resolved, table, passing))
 
     def _resolve(self, rows: RecordRows | TableRows) -> tuple[pa.Array, NDArray[np.bool_], pa.Array]:
         """Hash of each fragment, which of them are kept, and the person of each record."""
@@ -255,4 +261,4 @@ class ResolveIdentity(PipeMapper):
 
 def main() -> NoReturn:
     """Entry point of the executable."""
-    command.plugin(ResolveIdentity)
+    command.plugin(ResolveIdentity, dataframes=False)

@@ -53,6 +53,11 @@ class RecordRows:
         self._keys: list[str] = []
         self._fragments: list[list[Fragment]] = []
         self._updated: list[str | None] = []
+        self._passing: dict[int, list[bytes]] = {}  # how many records came before -> what goes on as it is
+
+    def let_pass(self, record: msgspec.Raw) -> None:
+        """Take a record that is about nobody, to keep its place."""
+        self._passing.setdefault(len(self._records), []).append(bytes(record))
 
     def add(self, record: msgspec.Raw, position: int, links: Any) -> None:
         """Take a record as it came, and what `Codec.links` says of it."""
@@ -87,7 +92,8 @@ class RecordRows:
         """The encoded records, each with its person, and with the fragments that were kept as hashes."""
         marks = iter(zip(hashes.to_pylist(), kept.tolist(), strict=True))
         rows = zip(self._records, self._positions, self._fragments, persons.to_pylist(), strict=True)
-        for record, position, fragments, person in rows:
+        for place, (record, position, fragments, person) in enumerate(rows):
+            yield from self._passing.get(place, ())
             links = [_marked(each, mark) for each, (mark, stays) in zip(fragments, marks) if stays]  # noqa: B905
             try:
                 if person is None:
@@ -101,6 +107,7 @@ class RecordRows:
                 whole.fragments = links
             whole.person = person
             yield self._codec.encode(whole)
+        yield from self._passing.get(len(self._records), ())
 
 
 def _marked(fragment: Fragment, mark: str | None) -> Fragment:

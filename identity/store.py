@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from identity.engine import ROWS, texts
 from identity.fragments import CUSTOMER_ID, KINDS, RECORD
 from identity.hashing import UID_DIGITS
+from identity.ids import PREFIX, NewIds
 from identity.store_file import connect, damaged, faults
 from pipe.columnar import fetch, literal
 from pipe.errors import PipeError
@@ -99,6 +100,7 @@ class Store:
         self._durable = durable
         self._failure: PipeError | None = None
         self._open = False
+        self._new = NewIds()
         with self.guard():
             self._sources: dict[str, int] = dict(self._rows("SELECT name, id FROM source"))
 
@@ -123,12 +125,17 @@ class Store:
         with self.guard():
             return bool(self._rows("SELECT 1 FROM ident WHERE kind = ? LIMIT 1", KINDS.index(RECORD)))
 
-    def find(self, hashes: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Of hashes (as `engine.stored`, each once) those that are known: place, person, when first seen."""
+    def find(
+        self, hashes: pa.Array, kind: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Of hashes (as `engine.stored`, each once) those that are known: place, person, when first seen.
+
+        With `kind`, a place in `KINDS`, they are all of that kind, and what is of another need not be read.
+        """
         wanted = pa.table({"place": pa.array(np.arange(len(hashes))), "hash": hashes})
         with self.guard():
             self.db.register("wanted", wanted)
-            found = self.db.execute(_FIND).fetchnumpy()
+            found = self.db.execute(_FIND if kind is None else f"{_FIND} WHERE kind = {kind}").fetchnumpy()
             self.db.unregister("wanted")
         places = np.asarray(found["place"])
         if np.bincount(places, minlength=1).max() > 1:
@@ -137,8 +144,13 @@ class Store:
 
     def uids(self, persons: NDArray[np.int64]) -> pa.Array:
         """The ids of persons, in their order."""
+        new = self._new.has(persons)
+        if new.all():
+            return self._new.take(persons)
         with self.guard():
-            return texts(self.db, _UIDS, pa.table({"id": persons}))
+            old = texts(self.db, _UIDS, pa.table({"id": persons[~new]}))
+        places = np.where(new, len(old) + np.cumsum(new), np.cumsum(~new)) - 1
+        return pa.concat_arrays([old, self._new.take(persons[new])]).take(pa.array(places))
 
     def history(self, persons: Sequence[int]) -> list[Merge]:
         """How each of them was merged away; nothing for those that live."""
@@ -179,13 +191,14 @@ class Store:
         """
         numbers = pa.array(np.arange(first, first + len(founders), dtype=np.int32))
         secret = literal(self._secret)
-        query = f"SELECT place, 'p_' || left(sha256({secret} || hash), {UID_DIGITS}) AS text FROM {ROWS}"  # noqa: S608
+        query = f"SELECT place, '{PREFIX}' || left(sha256({secret} || hash), {UID_DIGITS}) AS text FROM {ROWS}"  # noqa: S608
         with self.guard():
             uids = texts(self.db, query, pa.table({"hash": founders}))
             while unlike_all and (again := self._taken(uids)).any():
                 founders = pc.if_else(pa.array(again), pc.binary_join_element_wise(founders, "again", ""), founders)
                 uids = texts(self.db, query, pa.table({"hash": founders}))
         self.insert("person", f"id, uid, {int(now)}", pa.table({"id": numbers, "uid": uids}))
+        self._new.add(first, uids)
         return uids
 
     def _taken(self, uids: pa.Array) -> NDArray[np.bool_]:

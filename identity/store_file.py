@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VERSION: Final = 3
 """Of the tables below."""
 
-MEMORY_LIMIT: Final = "32MB"
+MEMORY_LIMIT: Final = "128MB"
 _MAGIC: Final = (slice(8, 12), b"DUCK")
 _NAMES: Final = {"program", "version", "tenant", "key_id"}
 _PROGRAM: Final = "growthnav identity store"
@@ -93,7 +93,7 @@ def connect(path: Path, tenant: str, key_id: str) -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions = false",
             "python_enable_replacements = false",
             "threads = 1",  # the steps beside this one are as busy, and each thread has buffers of its own
-            "checkpoint_threshold = '16MB'",
+            "checkpoint_threshold = '64MB'",
         ):
             db.execute(f"SET {setting}")
     return db
@@ -210,12 +210,13 @@ def _check(db: duckdb.DuckDBPyConnection, path: Path, tenant: str, key_id: str) 
 
 
 def _migrate(db: duckdb.DuckDBPyConnection) -> None:
-    """Bring a store of the version before to this one, whole or not at all."""
+    """Bring a store of the version before to this one, whole or not at all; add the table it may not have yet."""
     (version,) = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone() or ("",)
     if version == str(store_tables.OLDER):
         db.execute(
             f"BEGIN; {store_tables.FROM_OLDER}; UPDATE meta SET value = '{VERSION}' WHERE name = 'version'; COMMIT"  # noqa: S608
         )
+    db.execute(store_tables.SCORED)
 
 
 def _check_sound(db: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -87,6 +87,20 @@ CREATE TABLE reconcile (         -- one row a reconcile that changed something, 
 );
 """
 
+SCORED: Final = """
+CREATE TABLE IF NOT EXISTS scored (  -- the base of linking: pairs of units that speak for one person or against
+    left_key VARCHAR NOT NULL,
+    right_key VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,       -- model or veto
+    rule VARCHAR,
+    probability DOUBLE,
+    weight DOUBLE,
+    details VARCHAR,             -- as in edge
+    vote DOUBLE NOT NULL         -- what the pair weighs when people are found
+);
+"""
+"""Also made in a store that was there before this table was."""
+
 TABLES: Final = f"""
 CREATE TABLE meta (name VARCHAR NOT NULL, value VARCHAR NOT NULL);
 CREATE TABLE source (id UINTEGER NOT NULL, name VARCHAR NOT NULL);
@@ -112,6 +126,7 @@ CREATE TABLE merge (
     {", ".join(f"{name} {kind}" for name, kind in _MERGE_DETAILS.items())}
 );
 {_RECONCILE}
+{SCORED}
 """
 
 FROM_OLDER: Final = f"""

@@ -55,8 +55,22 @@ def run(name: str, command: Callable[[], object]) -> NoReturn:
     _leave(code)
 
 
-def plugin(cls: type) -> NoReturn:
-    """Run a Singer SDK plugin class as an executable."""
+class _NoDataFrames:
+    """Keeps pandas from being imported, which takes longer than all the rest of a small run.
+
+    DuckDB and Arrow import it with the first table they are given, to see whether that is a DataFrame.
+    """
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Say that pandas is not there, as on a machine without it."""
+        if name == "pandas":
+            raise ModuleNotFoundError("no DataFrame comes here", name=name)
+
+
+def plugin(cls: type, *, dataframes: bool = True) -> NoReturn:
+    """Run a Singer SDK plugin class as an executable; without `dataframes` where nothing it calls works on any."""
+    if not dataframes:
+        sys.meta_path.insert(0, _NoDataFrames())
     gc.freeze()  # what the imports made stays for good
     atexit.register(gc.unfreeze)  # else the database engine reports its own objects as leaked
     gc.set_threshold(_GC_THRESHOLD)

@@ -326,7 +326,7 @@ IDENTITY_MERGES = Stream(
         Field(
             "event",
             Kind.STRING,
-            "merge, mint, split, block, unblock, manual_link, manual_unlink, oversized or forget",
+            "merge, mint, split, block, unblock, manual_link, manual_unlink, oversized, relink or forget",
         ),
         Field("from_id", Kind.STRING, "merge: the id that is retired, for ever; split: whose records left"),
         Field("to_id", Kind.STRING, "merge: the id that lives on; split: the new one; mint: the id made"),

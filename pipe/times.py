@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipe import abbreviations
 from pipe.errors import ConfigurationError, SkippableError
 
 Instant = Callable[[Any], "str | None"]
@@ -27,7 +28,8 @@ NAMED = {
 """Named formats -> the strptime patterns that each stands for."""
 
 FORMATS = ("iso", "rfc2822", "yyyymmdd", *_TICKS, *NAMED)
-"""Named formats; anything holding a % is taken as a strptime pattern."""
+"""Named formats; anything holding a % is taken as a strptime pattern, in which %Z is an abbreviation (see
+`pipe.abbreviations`)."""
 
 
 def zone(name: str) -> tzinfo:
@@ -65,6 +67,8 @@ def time_parser(form: str = "iso", zone_name: str = "UTC") -> Instant:
         return _iso_parser(local)
     if form == "rfc2822":
         return _text_parser(email.utils.parsedate_to_datetime, local)
+    if abbreviations.DIRECTIVE in form:
+        return _text_parser(_abbreviated_parser(form, local), local)
     if form == "yyyymmdd" or form in NAMED or "%" in form:
         return _text_parser(_pattern_parser(form), local)
     raise ConfigurationError(
@@ -189,6 +193,8 @@ def _text_parser(parse: Callable[[str], datetime], local: tzinfo) -> Instant:
 def _pattern_parser(form: str) -> Callable[[str], datetime]:
     if form == "yyyymmdd":
         return _digits
+    if abbreviations.DIRECTIVE in form:
+        return _abbreviated_parser(form, None)
     patterns = NAMED.get(form, (form,))
 
     def parse(text: str) -> datetime:
@@ -200,6 +206,25 @@ def _pattern_parser(form: str) -> Callable[[str], datetime]:
         raise ValueError
 
     return parse
+
+
+def _abbreviated_parser(form: str, local: tzinfo | None) -> Callable[[str], datetime]:
+    """Times with the abbreviation of a zone; without `local` only their day is wanted, whatever the zone."""
+    parse = _pattern_parser(abbreviations.bare(form))
+
+    def abbreviated(text: str) -> datetime:
+        parted = abbreviations.parted(text)
+        if parted is None:
+            raise ValueError
+        moment = parse(parted[0])
+        if local is None:
+            return moment
+        offset = abbreviations.offset(parted[1], local, moment.year)
+        if offset is None:
+            raise SkippableError("has an abbreviation that several time zones share, or none has", rule="timestamp")
+        return moment.replace(tzinfo=offset)
+
+    return abbreviated
 
 
 def _digits(text: str) -> datetime:

@@ -11,6 +11,7 @@ import click
 
 from pipe import command
 from pipe.errors import EXIT_FAILED, KIND_BY_EXIT_CODE
+from plugins import groups
 from plugins.project import suggestion
 
 COMMANDS = {
@@ -42,7 +43,7 @@ COMMANDS = {
 """Where each command is, and its line in the help: so the help need not load them (a test keeps the lines true)."""
 
 
-class Commands(click.Group):
+class Commands(groups.Group):
     """A group that loads its commands late and helps with a misspelt one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,10 +59,10 @@ class Commands(click.Group):
         assert isinstance(found, click.Command)  # noqa: S101  the table above is ours
         return found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands in the help."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+    def line(self, ctx: click.Context, name: str) -> str:
+        """What the help says of a command."""
+        del ctx
+        return COMMANDS[name][1]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from plugins import table
 from plugins.onboarding.catalogue import CATEGORIES, types
 from plugins.project import open_project
 
@@ -26,15 +27,12 @@ def command(directory: Path | None, *, category: str | None, as_json: bool) -> N
     if as_json:
         click.echo(json.dumps(found))
         return
-    from rich.console import Console
-    from rich.table import Table
+    table.show(("type", "name", "category", "tap", "secret", "ready"), [_row(entry) for entry in found])
 
-    table = Table("type", "name", "category", "tap", "secret", "ready", box=None, header_style="bold")
-    for entry in found:
-        ready = "yes" if entry["available"] else "no"
-        secret = ", ".join(entry["credentials"])
-        table.add_row(entry["connector_type"], entry["title"], entry["category"], entry["extractor"], secret, ready)
-    Console().print(table)
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    secret, ready = ", ".join(entry["credentials"]), "yes" if entry["available"] else "no"
+    return entry["connector_type"], entry["title"], entry["category"], entry["extractor"], secret, ready
 
 
 def catalogue(project: Project) -> list[dict[str, Any]]:

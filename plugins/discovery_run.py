@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from discovery.model import KEY_VARIABLE
 from pipe.errors import KIND_BY_EXIT_CODE, PipeError
 from plugins import lock, meltano_call, meltano_log, redact, runner, verdict
 from plugins.discover import mapping_path
 from plugins.processes import Child, Stopper
 from plugins.project import choose
+from plugins.secrets import open_vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +55,10 @@ def run(project: Project, tenant_name: str, connector: str, sample: int, review:
     name = tap.name.removeprefix("tap-")
     home = runner.directory(project, tenant)
     review = (review or home / f"{name}.review.md").absolute()
-    variables = {**project.dotenv, **os.environ}
+    stored = open_vault(project).resolve(tenant)
+    variables = {**project.environment, **stored}
     redact.check_references(project, tenant, [tap], variables)
-    masked = redact.Redactor(redact.secrets_of(project, tenant, variables))
+    masked = redact.Redactor(redact.secrets_of(project, tenant, variables, stored))
     run_id = str(uuid.uuid4())
     settings = {
         "tenant": tenant.name,
@@ -67,7 +69,8 @@ def run(project: Project, tenant_name: str, connector: str, sample: int, review:
         "sample": str(sample),
     }
     discover = project.plugins[DISCOVER]
-    environment = meltano_call.environment(project, tenant, run_id)
+    environment = {**meltano_call.environment(project, tenant, run_id), **stored}
+    environment |= {KEY_VARIABLE: variables[KEY_VARIABLE]} if KEY_VARIABLE in variables else {}
     environment |= {discover.variable(setting): value for setting, value in settings.items()}
     if any(setting.get("name") == _MAX_ROWS for setting in tap.settings):
         environment[tap.variable(_MAX_ROWS)] = str(sample)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pipe.errors import ConfigurationError
+from plugins.groups import Group
 from plugins.people import commands
 
 if TYPE_CHECKING:
     from identity.evaluation import Evaluation
 
 
-@click.group()
+@click.group(cls=Group)
 def identity() -> None:
     """People: who they are, why, and how good that is."""
 
@@ -27,6 +28,10 @@ def identity() -> None:
 @click.option(
     "--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="What a column is, where the guess is wrong."
 )
+@click.option(
+    "--region", metavar="COUNTRY", default="US", show_default=True,
+    help="The country (ISO 3166) whose telephone numbers are written without a country code.",
+)  # fmt: skip
 @click.option("--clusters", type=click.Path(dir_okay=False, path_type=Path), help="Write record ids and clusters here.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate_command(
@@ -34,8 +39,9 @@ def evaluate_command(
     truth: str,
     record_id: str | None,
     maps: tuple[str, ...],
-    clusters: Path | None,
     *,
+    region: str,
+    clusters: Path | None,
     as_json: bool,
 ) -> None:
     """Link the records of FILES (CSV or Parquet) with the shipped settings and compare with the truth.
@@ -43,8 +49,10 @@ def evaluate_command(
     Columns are recognised by their names; what was taken for what is printed. The fields are those of docs/linking.md.
     """
     from identity.evaluation import evaluate_files  # heavy, and not every command of this group needs it
+    from identity.linking import LinkSettings
 
-    found = evaluate_files(files, truth, record_id=record_id, columns=_mapped(maps), sweep=not as_json)
+    how = LinkSettings(region=region.upper())
+    found = evaluate_files(files, truth, record_id=record_id, columns=_mapped(maps), settings=how, sweep=not as_json)
     if clusters:
         from pyarrow import csv
 

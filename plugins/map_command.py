@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plugins import mappings, runner, sample
+from plugins.groups import Group
 from plugins.project import open_project
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from plugins.project import Plugin, Project, Tenant
 
 
-@click.group("map")
+@click.group("map", cls=Group)
 def command() -> None:
     """Show what a tenant's records become."""
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipe.files import keep
 from pipe.streams import Stream
-from plugins import plugin_call
+from plugins import plugin_call, states
 from transforms import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from plugins.project import Project, Tenant
@@ -91,6 +91,28 @@ class Memory:
         except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) else None
+
+
+def resync(project: Project, tenant: Tenant, jobs: Iterable[str] | None, directory: Path) -> list[str]:
+    """Forget the bookmarks of streams whose mapping has changed, and return them: they are read in full.
+
+    Args:
+        project: where the tenant is.
+        tenant: whose mappings.
+        jobs: those that run now; None where everything is read in full anyway.
+        directory: of the tenant.
+    """
+    memory, now = Memory(directory), of(project, tenant)
+    changed, forgotten = memory.changed(now).values(), list[str]()
+    if changed and jobs is not None:
+        saved = states.States(project, tenant)
+        every = dict.fromkeys([*jobs, *(job for _, job in tenant.schedules)])
+        for state_id, tap in states.pipes(project, tenant, every).items():
+            mine = [each for each in changed if each.extractor in {None, tap.name}]
+            if patterns := [pattern for each in mine for pattern in each.match]:
+                forgotten += saved.forget(state_id, patterns)
+    memory.keep(now)
+    return forgotten
 
 
 def _in_project(entry: Any, root: Path) -> Any:

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipe.errors import ConfigurationError
-from plugins import meltano_main, redact
+from plugins import inherited, meltano_main
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,10 +58,11 @@ def command(
 
 
 def environment(project: Project, tenant: Tenant, run_id: str) -> dict[str, str]:
-    """What Meltano and the plugins get: our environment and `.env`, without the variables only others refer to."""
+    """What Meltano and the plugins get: of our environment and `.env`, what they need."""
     system = system_directory(project, tenant)
-    return redact.environment_for(project, tenant, project.environment) | {
-        meltano_main.FILES_VARIABLE: json.dumps([str(path) for path in project.files_of(tenant)]),
+    files = [str(document.path) for document in project.documents_of(tenant)[1:]]
+    return inherited.for_tenant(project, tenant, project.environment) | {
+        meltano_main.FILES_VARIABLE: json.dumps(files),
         "MELTANO_ENVIRONMENT": tenant.name,
         "MELTANO_PROJECT_ROOT": str(project.root),
         "MELTANO_SYS_DIR_ROOT": str(system),

@@ -8,6 +8,7 @@ import click
 
 from pipe.errors import EXIT_FAILED
 from plugins import rfm_check, warehouse
+from plugins.groups import Group
 from plugins.project import open_project
 from transforms.models.queries import Parameters
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
     """Compute tables from what is in a tenant's warehouse."""
 

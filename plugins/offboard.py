@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.command("offboard")
 @click.argument("tenant")
 @click.option("--purge", is_flag=True, help="Remove its data, bookmarks, identities and history, too.")
-@click.option("--yes", is_flag=True, help="Do not ask before a purge.")
+@click.option("--yes", is_flag=True, help="Do not ask before a purge; without a terminal, nobody is asked.")
 @click.pass_obj
 def command(directory: Path | None, tenant: str, *, purge: bool, yes: bool) -> None:
     """Let TENANT go.
@@ -83,7 +83,10 @@ def _rows(registry: Registry, tenant: str, *, purge: bool) -> Iterator[str]:
     if purge:
         runs, onboardings = registry.remove_runs(tenant), registry.remove_onboardings(tenant)
         yield f"removed {runs} runs and {onboardings} onboardings from the registry"
-    if customer := registry.customer(tenant):
+    customer = registry.customer(tenant)
+    if customer and not customer.is_active and not purge:
+        yield f"{tenant} is inactive in the registry already: {customer.error_message}"
+    elif customer:
         reason = f"{'purged' if purge else 'offboarded'} at {times.now_text()}"
         registry.put_customer(dataclasses.replace(customer, is_active=False, error_message=reason, updated_at=None))
         yield f"{tenant} is inactive in the registry: {reason}"

@@ -126,7 +126,7 @@ def _run(onboarder: Onboarder, changes: list[Step], lines: Lines, *, initial_syn
     run = outcome.run.as_dict() if outcome.run else None
     lines.result(exit_code=code, error=None, error_class=None, run=run, quality=outcome.quality)
     if not events:
-        click.echo(_ended(outcome))
+        click.echo(_ended(outcome, onboarder.definition))
     return code
 
 
@@ -149,11 +149,11 @@ def _text(definition: Definition, changes: list[Step], *, known: bool) -> str:
     return "\n".join(lines)
 
 
-def _ended(outcome: Outcome) -> str:
+def _ended(outcome: Outcome, definition: Definition) -> str:
     lines = [f"{outcome.customer_id} is onboarded: {len(outcome.changes)} changes."]
     if outcome.run and outcome.quality:
         lines += [summary(outcome.run), quality.text(outcome.quality)]
-    else:
+    elif definition.data_sources:
         lines.append(f"Read its data: growthnav run {outcome.customer_id}")
     return "\n".join(lines)
 

@@ -16,7 +16,7 @@ from pipe.errors import (
     RetriableError,
     SkippableError,
 )
-from plugins import redact, wiring
+from plugins import inherited, redact, wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,14 +52,12 @@ def call(
     executable = project.root / plugin.executable
     prefix = re.sub(r"\W", "_", executable.name).upper()
     values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in config.items()}
-    common = redact.environment_for_none(project, project.environment)
-    inherited = {name: value for name, value in common.items() if not name.startswith(f"{prefix}_")}
-    environment = inherited | {f"{prefix}_{name}".upper(): value for name, value in values.items()}
+    own = {f"{prefix}_{name}".upper(): value for name, value in values.items()}
     try:
         done = subprocess.run(
             [str(executable), "--config=ENV", *arguments],
             cwd=project.root,
-            env=environment,
+            env={**inherited.common(project.environment), **own},
             input=b"".join(lines),
             capture_output=True,
             timeout=SECONDS,

@@ -101,6 +101,8 @@ def _webhook(given: Any, reader: _Reader) -> Webhook | None:
     if given is None:
         return None
     content = reader.mapping(given, {"url", "secret"})
+    if not isinstance(given, dict):
+        return None
     url, secret = content.get("url"), content.get("secret")
     parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):

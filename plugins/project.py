@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-KINDS = ("extractors", "mappers", "loaders")
 TENANT_VARIABLE = wiring.TENANT_VARIABLE
 TENANT_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """What a dataset (`growthnav_<tenant>`), a file name and a Meltano environment all allow."""
@@ -118,13 +118,11 @@ class Project:
             remedy=f"Name one: growthnav run {tenant.name} JOB ({listing(self.jobs)})",
         )
 
-    def files_of(self, tenant: Tenant) -> list[Path]:
-        """The included files that a tenant's runs need: its own, and those with neither tenants nor schedules."""
-        shared = [
-            document for document in self.documents[1:] if not {"environments", "schedules"} & {*document.content}
-        ]
-        own = [] if tenant.document is self.documents[0] else [tenant.document]
-        return [document.path for document in [*shared, *own]]
+    def documents_of(self, tenant: Tenant) -> list[Document]:
+        """What a tenant's runs need: `meltano.yml`, its own file, and those with neither tenants nor schedules."""
+        main, *included = self.documents
+        of_tenants = {"environments", "schedules"}
+        return [main, *(each for each in included if each is tenant.document or not of_tenants & {*each.content})]
 
     def plugins_of(self, jobs: Iterable[str]) -> list[Plugin]:
         """The plugins that the jobs start, in the order of the pipe."""
@@ -147,15 +145,26 @@ class Project:
         return {**self.dotenv, **os.environ}
 
 
-def open_project(directory: Path | None = None) -> Project:
+def open_project(directory: Path | None = None, *, tenant: str | None = None) -> Project:
     """The project in `directory`, or the one around the working directory, with its wiring checked.
+
+    With `tenant`, only what that tenant's runs need, if there is such a tenant: mistakes of others do not stop it.
 
     Raises:
         ConfigurationError: no project, or mistakes in its files: all of them, with file and line.
     """
     start = directory or Path(os.environ.get("MELTANO_PROJECT_ROOT") or Path.cwd())
     root = wiring.find_root(start.resolve())
-    project = Project(root, wiring.documents(root))
+    if tenant is not None:
+        with suppress(ConfigurationError):  # it may need other files after all: whoever reads them all knows
+            project = _checked(root, tenant)
+            if tenant in project.tenants:
+                return project
+    return _checked(root)
+
+
+def _checked(root: Path, tenant: str | None = None) -> Project:
+    project = Project(root, wiring.documents(root, tenant))
     problems = Problems(root)
     _take_plugins(project)
     _take_jobs(project)
@@ -194,8 +203,7 @@ def _take_plugins(project: Project) -> None:
     entries = {
         str(entry.get("name")): (kind, entry)
         for document in project.documents
-        for kind in KINDS
-        for _, entry in wiring.entries(document, "plugins", kind)
+        for kind, entry in wiring.plugins(document)
     }
     project.parents = {name: str(each["inherit_from"]) for name, (_, each) in entries.items() if "inherit_from" in each}
     for name, (kind, entry) in entries.items():
@@ -249,7 +257,7 @@ def _take_tenants(project: Project, problems: Problems) -> None:
 
 
 def _check_plugins(project: Project, tenant: Tenant, problems: Problems) -> None:
-    for kind in KINDS:
+    for kind in wiring.KINDS:
         known = [plugin.name for plugin in project.plugins.values() if plugin.kind == kind]
         for keys, entry in tenant.entries(kind):
             name = str(entry.get("name"))

@@ -11,7 +11,7 @@ import yaml
 
 from pipe.errors import ConfigurationError
 from plugins import plugin_call
-from plugins.onboarding.reading import read_credentials
+from plugins.onboarding.credentials import read_credentials
 from plugins.project import choose, open_project
 from plugins.secrets import open_vault, vault
 

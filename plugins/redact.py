@@ -1,4 +1,4 @@
-"""Secrets: which values are, whose they are, and how they are kept out of everything printed or written."""
+"""Secrets: which values are, and how they are kept out of everything printed or written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from plugins import wiring
-from plugins.secrets.environment import BLOB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,23 +65,6 @@ def secrets_of(
     return found
 
 
-def environment_for(project: Project, tenant: Tenant, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what only other tenants' files refer to, and without whole stored secrets."""
-    mine = _variables([tenant.document.content, project.documents[0].content])
-    others = _variables([other.document.content for other in project.tenants.values()])
-    return {
-        name: value
-        for name, value in environment.items()
-        if name in mine or not (name in others or BLOB.fullmatch(name))
-    }
-
-
-def environment_for_none(project: Project, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what any tenant's file refers to, and without whole stored secrets."""
-    theirs = _variables([tenant.document.content for tenant in project.tenants.values()])
-    return {name: value for name, value in environment.items() if name not in theirs and not BLOB.fullmatch(name)}
-
-
 def check_references(
     project: Project, tenant: Tenant, plugins: Iterable[Plugin], environment: Mapping[str, str]
 ) -> None:
@@ -104,14 +86,8 @@ def check_references(
 def _defined(project: Project, tenant: Tenant) -> set[str]:
     """Variables the wiring itself sets."""
     blocks: list[dict[str, Any]] = [document.content for document in project.documents]
-    for document in project.documents:
-        for kind in ("extractors", "mappers", "loaders"):
-            blocks += [entry for _, entry in wiring.entries(document, "plugins", kind)]
+    blocks += [entry for document in project.documents for _, entry in wiring.plugins(document)]
     return {name for block in [*blocks, tenant.environment] for name in block.get("env") or {}}
-
-
-def _variables(values: list[Any]) -> set[str]:
-    return {name for value in values for _, name in wiring.references(value)}
 
 
 def _decoded(value: str) -> Any:

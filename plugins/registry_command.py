@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipe.errors import ConfigurationError
+from plugins import table
+from plugins.groups import Group
 from plugins.project import choose, open_project
 from plugins.registry import Connector, Customer, Onboarding, Registry, open_registry
 from plugins.registry.tables import CONNECTORS, CUSTOMERS, ONBOARDINGS, RUNS, TABLES
@@ -20,7 +22,7 @@ ALL = 1_000_000
 """Runs in an export: all of them, in any registry that fits into one."""
 
 
-@click.group("registry")
+@click.group("registry", cls=Group)
 @click.pass_context
 def command(context: click.Context) -> None:
     """Look into the registry of tenants, take it out, put it back."""
@@ -31,17 +33,13 @@ def command(context: click.Context) -> None:
 @click.pass_obj
 def list_command(registry: Registry) -> None:
     """List tenants and their data sources, inactive ones too, with the reason."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("tenant", "connector", "active", "schedule", "last sync", "message", box=None, header_style="bold")
-    connectors = registry.connectors()
+    connectors, rows = registry.connectors(), []
     for customer in registry.customers():
-        table.add_row(customer.customer_id, "", _yes(customer.is_active), "", "", customer.error_message or "")
+        rows.append((customer.customer_id, "", _yes(customer.is_active), "", "", customer.error_message))
         for row in (row for row in connectors if row.customer_id == customer.customer_id):
             synced = (row.last_sync or "never")[:19]
-            table.add_row("", row.connector_id, _yes(row.is_active), row.sync_schedule, synced, row.error_message or "")
-    Console().print(table)
+            rows.append(("", row.connector_id, _yes(row.is_active), row.sync_schedule, synced, row.error_message))
+    table.show(("tenant", "connector", "active", "schedule", "last sync", "message"), rows)
 
 
 @command.command("show")
@@ -49,7 +47,7 @@ def list_command(registry: Registry) -> None:
 @click.pass_obj
 def show_command(registry: Registry, tenant: str) -> None:
     """Print all the registry holds about TENANT, as JSON."""
-    customer = choose("tenant in the registry", tenant, {row.customer_id: row for row in registry.customers()})
+    customer = choose("registered tenant", tenant, {row.customer_id: row for row in registry.customers()})
     found = {
         "customer": customer.as_dict(),
         "connectors": [row.as_dict() for row in registry.connectors(tenant)],
@@ -84,10 +82,10 @@ def import_command(registry: Registry, file: TextIO) -> None:
         ONBOARDINGS.name: lambda row: registry.put_onboarding(Onboarding(**row)),
         RUNS.name: registry.record_run,
     }
-    for table, rows in content.items():
-        for row in rows:
-            put[table](row)
-        click.echo(f"{table}: {len(rows)} rows")
+    for name, entries in content.items():
+        for row in entries:
+            put[name](row)
+        click.echo(f"{name}: {len(entries)} rows")
 
 
 def _read(file: TextIO) -> dict[str, list[dict[str, Any]]]:

@@ -45,7 +45,7 @@ def command(directory: Path | None, /, tenant: str, job: str | None, *, as_json:
                1  some were rejected again
                2  failed; running again is safe
     """
-    project = open_project(directory)
+    project = open_project(directory, tenant=tenant)
     found = project.tenant(tenant)
     place = warehouse.of_tenant(project, found)
     before = _rejects(place)

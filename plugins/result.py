@@ -22,8 +22,9 @@ STATUS = {EXIT_SUCCESS: "success", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed
 class RunResult:
     """Result of one run (the fields of F025 and some more). Counts are of records.
 
-    `fetched = normalized + filtered + rejected`, each of them counted by the mapper; `failed` adds what later stages
-    rejected. Without a mapper in the job, `fetched` is what the tap sent.
+    `fetched = normalized + filtered + rejected`, each of them counted by the mapper; a record that takes back its row
+    is filtered, and not loaded. `failed` adds what later stages rejected. Without a mapper in the job, `fetched` is
+    what the tap sent.
     """
 
     run_id: str
@@ -80,7 +81,8 @@ class RunResult:
         self.records_failed = log.total("reject_count")
         self.records_rejected = log.total("reject_count", EXTRACTOR) + log.total("reject_count", beside="fetched_count")
         self.records_fetched += log.total("reject_count", EXTRACTOR)
-        self.records_loaded = log.total("record_count", LOADER, without=BY_PRODUCTS)
+        taken_back = log.total("retracted_count", MAPPER)  # loaded as marks, if at all
+        self.records_loaded = log.total("record_count", LOADER, without=BY_PRODUCTS) - taken_back
         self.rejects = {}
         for (_, rule), count in sorted(log.flows("reject_rule_count").items()):
             self.rejects[rule] = self.rejects.get(rule, 0) + count
@@ -108,7 +110,7 @@ def _once_a_record(log: RunLog) -> tuple[int, int]:
     The mapper counts by flow, and a record of a stream that feeds several canonical streams is counted in each: here
     the fullest flow of each stream stands for it.
     """
-    mapped, filtered = log.flows("mapped_count"), log.flows("filtered_count")
+    mapped, filtered = log.flows("mapped_count"), log.flows("filtered_count") + log.flows("retracted_count")
     fullest: dict[str, Flow] = {}
     for flow in sorted({*mapped, *filtered}, key=lambda flow: mapped[flow]):
         fullest[flow[0]] = flow

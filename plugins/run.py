@@ -68,7 +68,7 @@ def command(
     reporter = progress.reporter()
     try:
         with Stopper() as stopper:
-            found = project.open_project(directory)
+            found = project.open_project(directory, tenant=request.tenant or None)
             if everyone:
                 every = fan_out.run(found, request, max_parallel, reporter, stopper)
                 shown, text, code = every.as_dict(), "\n".join(fan_out.lines(every)), every.exit_code

@@ -27,7 +27,6 @@ from plugins import (
     meltano_call,
     meltano_log,
     redact,
-    states,
     verdict,
     webhook,
 )
@@ -180,7 +179,7 @@ class TenantRun:
         for state_id in self.bookmarks.mend():
             reporter.note(self.tenant.name, f"the bookmark {state_id} was damaged; its copy of the last run is used")
         if not self.request.only_rejected:
-            self._resync(reporter)
+            self.result.resynced_streams += self._resynced(reporter)
         waits = self.tenant.policy.retry.waits
         for wait in [*waits[: self.request.max_retries], None]:
             end = self._try_once(held, reporter, stopper)
@@ -191,21 +190,12 @@ class TenantRun:
             if stopper.wait(wait):
                 return
 
-    def _resync(self, reporter: Reporter) -> None:
-        """Forget the bookmarks of streams whose mapping has changed: they are read in full, the others are not."""
-        memory = mappings.Memory(directory(self.project, self.tenant))
-        now = mappings.of(self.project, self.tenant)
-        changed = memory.changed(now).values()
-        if changed and not self.request.full_refresh:
-            saved = states.States(self.project, self.tenant)
-            jobs = dict.fromkeys([*self.jobs, *(job for _, job in self.tenant.schedules)])
-            for state_id, tap in states.pipes(self.project, self.tenant, jobs).items():
-                mine = [each for each in changed if each.extractor in {None, tap.name}]
-                if patterns := [pattern for each in mine for pattern in each.match]:
-                    self.result.resynced_streams += saved.forget(state_id, patterns)
-        for stream in self.result.resynced_streams:
+    def _resynced(self, reporter: Reporter) -> list[str]:
+        jobs = None if self.request.full_refresh else self.jobs
+        streams = mappings.resync(self.project, self.tenant, jobs, directory(self.project, self.tenant))
+        for stream in streams:
             reporter.note(self.tenant.name, f"the mapping of stream '{stream}' has changed: it is read in full")
-        memory.keep(now)
+        return streams
 
     def keep(self, reporter: Reporter) -> None:
         """Put the result into the file and the registry, and tell who wants to know.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from plugins import table
 from plugins.project import open_project
 from plugins.registry import open_registry
 
@@ -29,14 +30,12 @@ def command(directory: Path | None, /, tenant: str, limit: int, *, as_json: bool
     if not found:
         click.echo(f"{tenant} has not run yet")
         return
-    from rich.console import Console
-    from rich.table import Table
+    headers = ("started", "job", "status", "seconds", "read", "loaded", "rejected", "error")
+    table.show(headers, [_row(run) for run in found])
 
-    table = Table("started", "job", "status", "seconds", "read", "loaded", "rejected", box=None, header_style="bold")
-    for run in found:
-        counts = (f"{run[name]:,}" for name in ("records_fetched", "records_loaded", "records_failed"))
-        seconds = f"{run['duration_seconds'] or 0:,.1f}"
-        table.add_row(run["started_at"][:19], run["job"], run["status"], seconds, *counts)
-        if run["error"]:
-            table.add_row("", "", run["error_class"])
-    Console().print(table)
+
+def _row(run: dict[str, Any]) -> tuple[str, ...]:
+    counts = (f"{run[name]:,}" for name in ("records_fetched", "records_loaded", "records_failed"))
+    seconds = f"{run['duration_seconds'] or 0:,.1f}"
+    error = f"{run['error_class']}: {run['error']}" if run["error"] else ""
+    return run["started_at"][:19], run["job"], run["status"], seconds, *counts, error

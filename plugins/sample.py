@@ -72,5 +72,5 @@ def choose_tap(project: Project, tenant: Tenant, name: str | None) -> Plugin:
         return taps[mine[0]]  # type: ignore[no-any-return]
     raise ConfigurationError(
         f"tenant '{tenant.name}' has {len(mine)} taps",
-        remedy=f"Name one: growthnav map preview {tenant.name} TAP ({listing(mine)})",
+        remedy=f"Name one: {listing(mine)}",
     )

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from plugins import wiring
 from plugins.wiring import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from plugins.project import Project
 
+T = TypeVar("T")
 KEY = "growthnav"
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """One of the places something may be kept in: its settings with their defaults, and what opens it with them."""
+
+    defaults: Mapping[str, str | None]
+    open: Callable[[Project, Mapping[str, Any]], T]
 
 
 def of(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,10 +31,8 @@ def of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def read(
-    project: Project, name: str, kinds: Mapping[str, Mapping[str, Any]], default: str
-) -> tuple[str, dict[str, Any]]:
-    """The choice `name`: its `kind`, and the settings of that kind with their defaults filled in.
+def opened(project: Project, name: str, kinds: Mapping[str, Kind[T]], default: str) -> T:
+    """What the choice `name` opens: its `kind`, with that kind's settings.
 
     Raises:
         ConfigurationError: there is no such kind or setting; names file and line.
@@ -40,8 +48,8 @@ def read(
     if kind not in kinds:
         problems.add(document, (*keys, "kind"), f"there is no kind of {name} '{kind}'. There is: {', '.join(kinds)}")
         problems.raise_if_any()
-    for key in set(given) - {"kind"} - set(kinds[kind]):
-        text = f"'{key}' is no setting of {name} {kind}. There is: {', '.join(kinds[kind]) or 'none'}"
+    for key in set(given) - {"kind"} - set(kinds[kind].defaults):
+        text = f"'{key}' is no setting of {name} {kind}. There is: {', '.join(kinds[kind].defaults) or 'none'}"
         problems.add(document, (*keys, key), text)
     problems.raise_if_any()
     expanded = {
@@ -50,4 +58,5 @@ def read(
         else value
         for key, value in given.items()
     }
-    return kind, {**kinds[kind], **{key: value for key, value in expanded.items() if key != "kind"}}
+    given_settings = {key: value for key, value in expanded.items() if key != "kind"}
+    return kinds[kind].open(project, {**kinds[kind].defaults, **given_settings})

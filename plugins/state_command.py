@@ -12,6 +12,7 @@ from pipe import times
 from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, PipeError
 from pipe.files import keep
 from plugins import lock, runner, state_file, states
+from plugins.groups import Group
 from plugins.project import listing, open_project
 from plugins.registry import open_registry
 
@@ -24,7 +25,7 @@ IMPORTED = "imported_states.json"
 EXTRACTOR = click.option("--extractor", metavar="TAP", help="Whose state; needed where the tenant has several taps.")
 
 
-@click.group("state")
+@click.group("state", cls=Group)
 def command() -> None:
     """Export or import what a tenant's taps have read."""
 

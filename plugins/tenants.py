@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plugins import runner
+from plugins import runner, table
 from plugins.project import Project, open_project
 
 if TYPE_CHECKING:
@@ -26,16 +26,14 @@ def command(directory: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(tenants))
         return
-    from rich.console import Console
-    from rich.table import Table
+    table.show(("tenant", "schedule", "last run", "status", "loaded"), [_row(tenant) for tenant in tenants])
 
-    table = Table("tenant", "schedule", "last run", "status", "loaded", box=None, header_style="bold")
-    for tenant in tenants:
-        last = tenant["last_run"] or {}
-        schedules = ", ".join(f"{job} {interval}" for interval, job in tenant["schedules"]) or "-"
-        loaded = f"{last['records_loaded']:,}" if last else ""
-        table.add_row(tenant["tenant"], schedules, (last.get("started_at") or "never")[:19], last.get("status"), loaded)
-    Console().print(table)
+
+def _row(tenant: dict[str, Any]) -> tuple[str | None, ...]:
+    last = tenant["last_run"] or {}
+    schedules = ", ".join(f"{job} {interval}" for interval, job in tenant["schedules"]) or "-"
+    loaded = f"{last['records_loaded']:,}" if last else ""
+    return tenant["tenant"], schedules, (last.get("started_at") or "never")[:19], last.get("status"), loaded
 
 
 def describe(project: Project, tenant: Tenant) -> dict[str, Any]:

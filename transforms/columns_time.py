@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pipe import times
+from pipe import abbreviations, times
 from pipe.columnar import literal
 from transforms.columns_text import BLANK, Cell, Form, Value, marks, nothing, outside, rescaled, there, unless_read
 
@@ -36,10 +36,12 @@ _PIECE = re.compile(r"%(.)|([A-Za-z ./:,_-])")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2050  # for which the offsets of a zone are looked up
 
 
-def instant(given: Cell, form: str) -> Value:
+def instant(given: Cell, form: str, zone_name: str) -> Value:  # noqa: PLR0911  one case a line
     """As `times.time_parser`: a TIMESTAMP WITH TIME ZONE, or a local time."""
     if form in _TICKS:
         return _epoch(given, _TICKS[form])
+    if form.endswith(abbreviations.DIRECTIVE):
+        return _abbreviated(given, form, times.zone(zone_name))
     if form != "iso":
         read = _by_pattern(given, form)
         return Value("NULL", read.odd, read.must, read.sql if read.sql != "NULL" else "")
@@ -81,6 +83,22 @@ def _iso(given: Cell) -> Value:
     without = f"regexp_full_match({x}, '{_DAY}({_CLOCK})?')"
     read = _dated(given, f"CASE WHEN {with_offset} THEN TRY_CAST({x} AS TIMESTAMPTZ) END")
     return replace(read, local=f"CASE WHEN {without} THEN TRY_CAST({x} AS TIMESTAMP) END")
+
+
+def _abbreviated(given: Cell, form: str, declared: tzinfo) -> Value:
+    """Times that end in an abbreviation of one meaning; all others are for the row mapper to read or refuse."""
+    pattern = abbreviations.bare(form)
+    shape = _shape(pattern)
+    if given.form is not Form.TEXT or not shape:
+        return nothing(given)
+    x = given.sql
+    last = f"regexp_extract({x}, '[A-Z]+$')"
+    clear = abbreviations.always(declared)
+    known = "|".join(clear)
+    whens = " ".join(f"WHEN '{name}' THEN {offset // timedelta(microseconds=1)}" for name, offset in clear.items())
+    local = f"try_strptime(regexp_replace({x}, ' [A-Z]+$', ''), {literal(pattern)})"
+    moment = f"make_timestamptz(epoch_us({local}) - CASE {last} {whens} END)"
+    return _dated(given, f"CASE WHEN regexp_full_match({x}, {literal(f'{shape} ({known})')}) THEN {moment} END")
 
 
 def _epoch(given: Cell, ticks: int) -> Value:

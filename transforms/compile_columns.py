@@ -94,15 +94,25 @@ class _Query:
         self._refund()
         self._key()
         self.outputs["identity_fragments"] = self._fragments()
-        if read := self.fields.deleted_at:  # few, and often without their row: they are for the row mapper
-            moment = columns_text.text(self.cells[read])
-            self.odd.append(marks(f"({moment.sql} IS NOT NULL)", moment.all_odd()))
-            self.outputs.setdefault(IS_DELETED, "NULL::BOOLEAN")
         tests = [self._test(condition) for condition in self.rule.filters]
         keep = " AND ".join(f"({test.sql})" for test in tests) or "true"
-        odd = marks(*(test.odd for test in tests), f"(({keep}) AND ({marks(*self.odd)}))" if self.odd else "")
+        odd = marks(
+            *(test.odd for test in tests),
+            f"(({keep}) AND ({marks(*self.odd)}))" if self.odd else "",
+            self._retracted(keep),
+        )
         final = {name: self.outputs[name] for name in self.rule.into.field_names if name in self.outputs}
         return _projected({**final, KEEP: keep, ODD: f"coalesce({odd or 'false'}, false)"}, self.text)
+
+    def _retracted(self, keep: str) -> str:
+        """SQL for records that may take a row back, few as they are: they are for the row mapper."""
+        unmatched = f"(NOT ({keep}))" if self.rule.retract_unmatched else ""
+        read = self.fields.deleted_at
+        if read is None:
+            return unmatched
+        self.outputs.setdefault(IS_DELETED, "NULL::BOOLEAN")
+        moment = columns_text.text(self.cells[read])
+        return marks(unmatched, f"({moment.sql} IS NOT NULL)", moment.all_odd())
 
     def _convert_all(self, rules: Mapping[str, FieldRule]) -> None:
         """Projections: fields as read; local times as instants; then defaults, and marks where something is amiss."""
@@ -158,7 +168,7 @@ class _Query:
 
     def _convert_plainly(self, kind: Kind, rule: FieldRule, cell: Cell) -> Value:
         if kind is Kind.TIMESTAMP:
-            return columns_time.instant(cell, rule.format)
+            return columns_time.instant(cell, rule.format, rule.zone or self.target.source.zone)
         if kind is Kind.DATE:
             return columns_time.day(cell, rule.format)
         return columns_text.boolean(cell) if kind is Kind.BOOLEAN else columns_text.text(cell)
@@ -207,10 +217,12 @@ class _Query:
         read = {}
         for number, rule in enumerate(self.rule.fragments):
             cells = self._found(rule.candidates)
-            if not cells or (profile and rule.type == "customer_id"):
+            if not cells:
                 continue
             value = first_filled(cells, [columns_text.text(cell) for cell in cells])
             read[f"fragment {number}"] = value.sql
+            if profile and rule.type == "customer_id":
+                read[f"fragment {number}"] = f"nullif({value.sql}, {self.outputs['source_record_id']})"
             if odd := value.all_odd():
                 read[f"odd fragment {number}"] = odd
                 self.odd.append(quoted(f"odd fragment {number}"))

@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipe import messages
+from pipe import messages, times
 from pipe.errors import ConfigurationError, SkippableError
 from pipe.keys import key_maker
 from pipe.money import amount_parser
 from pipe.money import to_text as money_text
 from pipe.streams import CONVERSIONS, Kind
 from transforms import convert
-from transforms.reads import DELETED_AT, Joined, Multiplied, Read, SourceFields
+from transforms.reads import DELETED_AT, Read, SourceFields
+from transforms.row_reader import RowReader
+from transforms.rules import FieldRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from transforms.rules import Candidate, Condition, FieldRule, FragmentRule, Source, StreamRule
+    from transforms.rules import Source, StreamRule
 
 _TEXT = "(v.strip() or None) if v.__class__ is str else text(v)"
 """`convert.text`, without a call for what is text already."""
@@ -38,15 +40,20 @@ _DECODE = """try:
     except InvalidOperation:
         raise SkippableError('has a number beyond all bounds', rule='malformed') from None"""
 
-_UNUSUAL = re.compile(r'[\\"\x00-\x1f]')
-"""Characters a struct's field name cannot have."""
-
 RowMapper = Callable[[msgspec.Raw], "bytes | None"]
-"""Encoded source record -> encoded canonical record; None when a filter leaves it out; `SkippableError` when bad."""
+"""Encoded source record -> encoded canonical record, or `Retraction`; None when a filter leaves it out;
+`SkippableError` when bad."""
 
-IS_DELETED = "is_deleted"
+_STARTED = times.now_text()
+"""One moment for a whole run, so that both paths say the same."""
+
+IS_DELETED, CHANGED_AT = "is_deleted", "source_updated_at"
 
 MONEY = frozenset({"value", "subtotal", "tax", "tip", "discount", "shipping_amount"})
+
+
+class Retraction(bytes):
+    """An encoded canonical record with its key and `_sdc_deleted_at` alone: its row, if there is one, is gone."""
 
 
 class Fragment(msgspec.Struct, gc=False):
@@ -78,23 +85,28 @@ def compile_row(target: Target, schema: dict[str, Any]) -> RowMapper:
     Raises:
         ConfigurationError: a required field has no source field in the schema.
     """
-    return _Compiler(target, schema).compile()
+    map_row = _Compiler(target, schema).compile()
+    if not target.rule.retract_unmatched and SourceFields(schema).deleted_at is None:
+        return map_row
+    retract = _Compiler(target, schema).compile_retraction()
+
+    def map_or_retract(record: msgspec.Raw) -> bytes | None:
+        try:
+            row = map_row(record)
+        except SkippableError as error:
+            return retract(record, error)
+        return retract(record) if row is None else row
+
+    return map_or_retract
 
 
-class _Compiler:
+class _Compiler(RowReader):
     """Writes the function's lines, and gathers the objects they name."""
 
     def __init__(self, target: Target, schema: dict[str, Any]) -> None:
+        super().__init__(target.rule, schema)
         self.target = target
-        self.rule = target.rule
-        self.fields = SourceFields(schema)
-        self.as_dict = not has_usual_names(name for root in target.rule.roots for name in self.fields.spelled(root))
-        self.inputs: dict[str, str] = {}  # source field -> attribute of the input struct
-        self.names: dict[str, Any] = {
-            "text": convert.text,
-            "dig": convert.dig,
-            "total": convert.total,
-            "product": convert.product,
+        self.names |= {
             "Fragment": Fragment,
             "SkippableError": SkippableError,
             "Decimal": Decimal,
@@ -102,11 +114,11 @@ class _Compiler:
             "money_text": money_text,
             "bad_values": target.bad_values,
         }
-        self.lines: list[str] = []
         self.outputs: dict[str, str] = {}  # canonical field -> expression
 
     def compile(self) -> RowMapper:
         rule = self.rule
+        self._bare_deletions()
         self._filters()
         for name in self._order():
             self._field(name, rule.fields[name])
@@ -116,16 +128,69 @@ class _Compiler:
         if rule.into is CONVERSIONS and self.target.include_raw:
             self.outputs["raw"] = "record"
         self._deletion()
-        self._finish()
-        body = "\n    ".join(self.lines)
-        code = f"def map_row(record):\n    {_DECODE}\n    {body}\n"
-        exec(compile(code, f"<preset {self.target.source.preset.name}.{rule.name}>", "exec"), self.names)  # noqa: S102
-        mapper: RowMapper = self.names["map_row"]
-        return _bearing_deletions(mapper) if self.fields.deleted_at else mapper
+        self.lines.append(f"return encode({self._row(rule.into.field_names)})")
+        mapper: RowMapper = self._function("record")
+        return mapper
+
+    def compile_retraction(self) -> Callable[..., Retraction | None]:
+        """The function that takes back the row an earlier state of a record was mapped to.
+
+        It gets a record that came to no row, and the error that says so, if any. A deleted record, or one that the
+        rule retracts since no filter lets it pass any more, gives its key and when that was; an error of any other
+        record is raised again; all the rest is None.
+        """
+        named, into = self._id_field, self.rule.into
+        self._moment()
+        self.lines += ["if at is None:", "    if error is not None:", "        raise error"]
+        if self.rule.retract_unmatched:
+            self._changed_at()
+        else:
+            self.lines.append("    return None")
+        self._first(self._candidates(self.rule.fields[named].candidates))
+        self._convert(named, self.rule.fields[named], f"o_{named}", required=False)
+        self.lines += [f"if o_{named} is None:", "    return None"]
+        self._key()
+        self.outputs = {into.key: self.outputs[into.key], DELETED_AT: "at"}
+        self.names["Retraction"] = Retraction
+        self.lines.append(f"return Retraction(encode({self._row((into.key, DELETED_AT))}))")
+        retract: Callable[..., Retraction | None] = self._function("record, error=None")
+        return retract
 
     def _order(self) -> list[str]:
         """Currency first: amounts in minor units need it."""
         return sorted(self.rule.fields, key=lambda name: name != "currency")
+
+    @property
+    def _id_field(self) -> str:
+        """The canonical field that the key is made of."""
+        return "transaction_id" if self.rule.into is CONVERSIONS else "source_record_id"
+
+    def _bare_deletions(self) -> None:
+        """Nothing is mapped of a deleted record that comes with its id alone, and when it was changed."""
+        read = self.fields.deleted_at
+        if read is None:
+            return
+        rules = [self.rule.fields[name] for name in (self._id_field, CHANGED_AT) if name in self.rule.fields]
+        names = {root for rule in rules for candidate in rule.candidates for root in candidate.roots}
+        others = sorted(name for root in self.rule.roots - names for name in self.fields.spelled(root))
+        empty = [f"{self._expression(Read(name))} is None" for name in others]
+        tests = [f"text({self._expression(read)}) is not None", *empty]
+        self.lines += [f"if {' and '.join(tests)}:", "    return None"]
+
+    def _moment(self) -> None:
+        """Lines that set `at`: when the source deleted the record."""
+        read = self.fields.deleted_at
+        self.names["instant"] = times.time_parser("iso", "UTC")
+        self.lines.append(f"v = {self._expression(read) if read else None}")
+        self._guarded("at = instant(text(v))", "at", DELETED_AT, strict=True)
+
+    def _changed_at(self) -> None:
+        """Lines that set `at` to when the record was changed; where the source does not say so, to when we began."""
+        self.names["now"] = _STARTED
+        rule = self.rule.fields.get(CHANGED_AT, FieldRule())
+        self._first(self._candidates(rule.candidates))
+        self._convert(CHANGED_AT, rule, "changed", required=False)
+        self.lines.append("at = at or changed or now")
 
     def _filters(self) -> None:
         for condition in self.rule.filters:
@@ -209,9 +274,8 @@ class _Compiler:
 
     def _key(self) -> None:
         source = self.target.source
-        named = "transaction_id" if self.rule.into is CONVERSIONS else "source_record_id"
         self.names["key"] = key_maker(self.target.tenant, source.connector, self.target.source_stream)
-        self.outputs[self.rule.into.key] = f"key(o_{named})"
+        self.outputs[self.rule.into.key] = f"key(o_{self._id_field})"
         self.outputs["customer_id"] = repr(self.target.tenant)
         self.outputs["connector"] = repr(source.connector)
         self.outputs["source_stream"] = repr(self.target.source_stream)
@@ -222,22 +286,18 @@ class _Compiler:
         self.lines.append("fragments = []")
         if self.rule.into is not CONVERSIONS:
             self.lines.append(f"fragments.append(Fragment('customer_id', o_source_record_id, {connector!r}, 1.0))")
-        for fragment in self._fragment_rules():
+        for fragment in self.rule.fragments:
             found = self._candidates(fragment.candidates)
             if not found:
                 continue
             self._first(found)
+            own = self.rule.into is not CONVERSIONS and fragment.type == "customer_id"
             self.lines += [
                 f"v = {_TEXT}",
-                "if v is not None:",
+                f"if v is not None{' and v != o_source_record_id' if own else ''}:",
                 f"    fragments.append(Fragment({fragment.type!r}, v, {connector!r}, {fragment.confidence!r}))",
             ]
         self.outputs["identity_fragments"] = "fragments"
-
-    def _fragment_rules(self) -> list[FragmentRule]:
-        if self.rule.into is CONVERSIONS:
-            return list(self.rule.fragments)
-        return [fragment for fragment in self.rule.fragments if fragment.type != "customer_id"]
 
     def _deletion(self) -> None:
         """A record the source has deleted says so, whatever else the preset reads."""
@@ -245,24 +305,22 @@ class _Compiler:
             known = self.outputs.get(IS_DELETED, "None")
             self.outputs[IS_DELETED] = f"(True if text({self._expression(read)}) is not None else {known})"
 
-    def _finish(self) -> None:
-        """The structs at both ends, and the return line."""
-        into = self.rule.into
-        out = msgspec.defstruct(
-            "Row",
-            [(name, Any, None) for name in into.field_names if name in self.outputs],
-            omit_defaults=True,
-            gc=False,
+    def _row(self, names: Iterable[str]) -> str:
+        """The expression that makes the canonical struct of these fields, where there is something for them."""
+        found = [name for name in names if name in self.outputs]
+        self.names["Row"] = msgspec.defstruct(
+            "Row", [(name, Any, None) for name in found], omit_defaults=True, gc=False
         )
-        self.names["Row"] = out
+        return f"Row({', '.join(self.outputs[name] for name in found)})"
+
+    def _function(self, parameters: str) -> Any:
+        """The lines as a function."""
         self.names["encode"] = messages.encode
         self.names["decode"] = msgspec.json.Decoder(self._input_type(), float_hook=Decimal).decode
-        values = ", ".join(self.outputs[name] for name in into.field_names if name in self.outputs)
-        self.lines.append(f"return encode(Row({values}))")
-
-    def _input_type(self) -> Any:
-        """A struct of the source fields the rule reads, so that no other field is decoded."""
-        return dict[str, Any] if self.as_dict else struct_of(self.inputs)
+        body = "\n    ".join(self.lines)
+        code = f"def map_row({parameters}):\n    {_DECODE}\n    {body}\n"
+        exec(compile(code, f"<preset {self.target.source.preset.name}.{self.rule.name}>", "exec"), self.names)  # noqa: S102
+        return self.names["map_row"]
 
     def _kind(self, name: str) -> Kind:
         return next(column.kind for column in self.rule.into.fields if column.name == name)
@@ -273,76 +331,6 @@ class _Compiler:
         if name.startswith("o_"):
             self.names["k" + name] = self.names.pop(name)
             self.lines.append(f"{name} = k{name}")
-
-    # Reading the source.
-
-    def _expression(self, read: Read | Joined | Multiplied) -> str:
-        """What the function says for a value of the source."""
-        if isinstance(read, Joined):
-            self.names["join"] = _join
-            return f"join({read.separator!r}, {', '.join(map(self._expression, read.parts))})"
-        if isinstance(read, Multiplied):
-            return f"product({', '.join(map(self._expression, read.parts))})"
-        attribute = self.inputs.setdefault(read.root, f"f{len(self.inputs)}")
-        value = f"s.get({read.root!r})" if self.as_dict else f"s.{attribute}"
-        if read.summed:
-            return f"total({value}, {read.steps!r})"
-        return f"dig({value}, {read.steps!r})" if read.steps else value
-
-    def _candidates(self, candidates: tuple[Candidate, ...]) -> list[str]:
-        """Expressions of the candidates the schema has, in order."""
-        return [self._expression(read) for read in self.fields.candidates(candidates)]
-
-    def _first(self, expressions: list[str]) -> None:
-        """Lines that set `v` to the first expression that is neither null nor empty."""
-        if not expressions:
-            self.lines.append("v = None")
-            return
-        self.lines.append(f"v = {expressions[0]}")
-        for expression in expressions[1:]:
-            self.lines += ["if v is None or v == '':", f"    v = {expression}"]
-
-    def _test(self, condition: Condition) -> str:
-        if condition.any_of:
-            return "(" + " or ".join(self._test(one) for one in condition.any_of) + ")"
-        reads = self.fields.reads(condition.path) if condition.path else []
-        value = f"text({self._expression(reads[0]) if reads else 'None'})"
-        if not condition.values:
-            return f"({value} is {'not ' if condition.negated else ''}None)"
-        listed = f"w_{len(self.names)}"
-        self.names[listed] = frozenset(condition.values)
-        return f"(({value} or '').lower() {'not in' if condition.negated else 'in'} {listed})"
-
-
-def _bearing_deletions(map_row: RowMapper) -> RowMapper:
-    """`map_row`, but a deletion that comes without its row (a log has only the key) is left out, not rejected."""
-    taken = msgspec.defstruct("Deletion", [("at", Any, None)], rename={"at": DELETED_AT})
-    decode = msgspec.json.Decoder(taken).decode
-
-    def bearing(record: msgspec.Raw) -> bytes | None:
-        try:
-            return map_row(record)
-        except SkippableError:
-            if decode(record).at:  # type: ignore[attr-defined]
-                return None
-            raise
-
-    return bearing
-
-
-def has_usual_names(names: Iterable[str]) -> bool:
-    """Whether a struct can have fields of these names; otherwise the stream's records are decoded to dictionaries."""
-    return not any(_UNUSUAL.search(name) for name in names)
-
-
-def struct_of(attributes: dict[str, str]) -> type[msgspec.Struct]:
-    """A struct for some of a record's fields (name -> attribute), to decode those and no other."""
-    return msgspec.defstruct(
-        "Taken",
-        [(attribute, Any, None) for attribute in attributes.values()],
-        rename={attribute: name for name, attribute in attributes.items()},
-        gc=False,
-    )
 
 
 def canonical(name: str, kind: Kind, rule: FieldRule, zone: str) -> Any:
@@ -364,8 +352,3 @@ def _upper(value: str | None) -> str | None:
     if not re.fullmatch(r"[A-Z]{3}", code):
         raise SkippableError("is not an ISO 4217 currency code", rule="currency")
     return code
-
-
-def _join(separator: str, *values: Any) -> str | None:
-    parts = [convert.text(value) for value in values]
-    return None if None in parts else separator.join(part for part in parts if part)

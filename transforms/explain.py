@@ -44,6 +44,8 @@ def describe(rule: StreamRule, zone: str) -> list[str]:
     """One stream rule, line by line."""
     lines = [f"{' | '.join(rule.match)} -> {rule.into.name}"]
     lines += [f"  only when {_condition(condition)}" for condition in rule.filters]
+    if rule.retract_unmatched:
+        lines.append("  any other takes back the row it was before")
     width = max(len(name) for name in rule.into.field_names)
     lines += [f"  {name:<{width}} <- {_field(field, zone)}" for name, field in rule.fields.items()]
     if rule.refund.amount:

@@ -18,8 +18,8 @@ from pipe import lenient
 from pipe.errors import SkippableError
 from pipe.mapper import UNREADABLE
 from transforms import convert
-from transforms.compile_rows import has_usual_names, struct_of
 from transforms.loaded import Loaded, likely_type, values_column
+from transforms.row_reader import has_usual_names, struct_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

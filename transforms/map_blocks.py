@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipe import columnar, lenient
 from pipe.errors import PipeError, SkippableError
@@ -19,6 +20,7 @@ from transforms.columns_rules import NotColumnarError
 from transforms.compile_columns import KEEP, ODD, ColumnMapper
 from transforms.load_lines import LineLoader
 from transforms.load_tables import TableLoader, tables
+from transforms.reads import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _RELATION = "given"
 _RAW = "raw"
+_MOMENT = pa.timestamp("us", "UTC")
 _READERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.TIMESTAMP: datetime.fromisoformat,
     Kind.DATE: date.fromisoformat,
@@ -117,7 +120,7 @@ class BlockMapper:
             own = [(place, rows[rule]) for place, rows in others]
             table, places = _merged(result.drop_columns([KEEP, ODD]), fast, own, self._into[rule])
             if self._raw[rule] and _RAW in self._into[rule].field_names:
-                table = _with(table, self._into[rule], loaded.raw().take(pa.array(places)))
+                table = _with_raw(table, self._into[rule], loaded.raw().take(pa.array(places)))
             self._outcome.mapped(rule, table, end - len(places) - int(odd[:end].sum()) + len(others))
         if failure:
             raise failure
@@ -188,6 +191,11 @@ def _merged(
     if not rows:
         return (fast if len(places) == len(fast) else fast.take(pa.array(places))), places
     slow = _table([row for _, row in rows], fast.schema, into)
+    if any(DELETED_AT in row for _, row in rows):
+        moments = [row.get(DELETED_AT) for _, row in rows]
+        column = pa.array([moment and datetime.fromisoformat(moment) for moment in moments], _MOMENT)
+        slow = slow.append_column(DELETED_AT, column)
+        fast = fast.append_column(DELETED_AT, pa.nulls(len(fast), _MOMENT))
     indices = np.concatenate([places, np.arange(len(fast), len(fast) + len(slow))])
     found = np.concatenate([places, [place for place, _ in rows]])
     order = np.argsort(found, kind="stable")
@@ -205,7 +213,9 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, into: Stream) -
     return pa.table(columns, schema=schema)
 
 
-def _with(table: pa.Table, into: Stream, raw: pa.Array) -> pa.Table:
-    """The table with the source records, in the stream's order of columns."""
+def _with_raw(table: pa.Table, into: Stream, raw: pa.Array) -> pa.Table:
+    """The table with the source records, in the stream's order of columns; a retraction is its key alone."""
+    if DELETED_AT in table.column_names:
+        raw = pc.if_else(table.column(DELETED_AT).is_null(), raw, pa.scalar(None, raw.type))
     table = table.append_column(_RAW, raw)
-    return table.select([name for name in into.field_names if name in table.column_names])
+    return table.select([name for name in (*into.field_names, DELETED_AT) if name in table.column_names])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 from singer_sdk.helpers.capabilities import PluginCapabilities
@@ -19,12 +18,15 @@ from pipe.rejects import MAX_RATIO, MINIMUM, RejectLog, record_hash
 from pipe.streams import CANONICAL, REJECTS
 from transforms import drift, explain, preview, replay, sources
 from transforms.columns_rules import NotColumnarError
-from transforms.compile_rows import RowMapper, Target, compile_row
+from transforms.compile_rows import Retraction, RowMapper, Target, compile_row
 from transforms.map_blocks import BlockMapper
 from transforms.memory import FieldMemory
+from transforms.reads import DELETED_AT
 from transforms.settings import SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
     import msgspec
     import pyarrow as pa
@@ -34,7 +36,23 @@ if TYPE_CHECKING:
 
 STAGE = "map-conversions"
 Count = tuple[str, str, str]  # metric, source stream, canonical stream
-Step = tuple[RowMapper, Callable[[bytes], None], Count, Count]
+
+
+class Step(NamedTuple):
+    """One rule at work on a source stream."""
+
+    map_row: RowMapper
+    emit: Callable[[bytes], None]
+    into: str
+    mapped: Count
+    filtered: Count
+    retracted: Count
+
+    def counted(self, row: bytes | None) -> Count:
+        """What a record counts as that came to `row`."""
+        if row is None:
+            return self.filtered
+        return self.retracted if row.__class__ is Retraction else self.mapped
 
 
 class MapConversions(PipeMapper):
@@ -140,7 +158,7 @@ class MapConversions(PipeMapper):
         return [line] if not self._is_handled(stream) or stream in self.passing else []
 
     def at_end(self) -> None:
-        """Log the counts: fetched = mapped + filtered + rejected, each counted on its own."""
+        """Log the counts: fetched = mapped + filtered + retracted + rejected, each counted on its own."""
         for stream, fetched in self.fetched.items():
             metrics.counter("fetched_count", fetched, stage=STAGE, stream=stream)
         for (metric, stream, into), count in sorted(self.counts.items()):
@@ -181,34 +199,30 @@ class MapConversions(PipeMapper):
         steps = self._steps[stream] = [self._step(source, rule, message) for source, rule in rules]
 
         def handle(record: msgspec.Raw) -> None:
-            rows = [step[0](record) for step in steps]
+            rows = [step.map_row(record) for step in steps]
             fetched[stream] += 1
-            for row, (_, emit, mapped, filtered) in zip(rows, steps, strict=True):
-                if row is None:
-                    counts[filtered] += 1
-                else:
-                    emit(row)
-                    counts[mapped] += 1
+            for row, step in zip(rows, steps, strict=True):
+                counts[step.counted(row)] += 1
+                if row is not None:
+                    step.emit(row)
 
         if len(steps) > 1:
             return handle
-        map_row, emit, mapped, filtered = steps[0]
+        map_row, emit, counted = steps[0].map_row, steps[0].emit, steps[0].counted
 
         def handle_one(record: msgspec.Raw) -> None:
             row = map_row(record)
             fetched[stream] += 1
-            if row is None:
-                counts[filtered] += 1
-            else:
+            counts[counted(row)] += 1
+            if row is not None:
                 emit(row)
-                counts[mapped] += 1
 
         return handle_one
 
     def _map_in_blocks(self, message: messages.SchemaMessage) -> None:
         """Have the stream's records mapped a block at a time, unless a rule is for the row mapper alone."""
         stream, steps = message.stream, self._steps[message.stream]
-        rules = list(zip(self.targets[-len(steps) :], (step[0] for step in steps), strict=True))
+        rules = list(zip(self.targets[-len(steps) :], (step.map_row for step in steps), strict=True))
         self.block_handlers.pop(stream, None)
         try:
             map_block = BlockMapper(
@@ -248,12 +262,8 @@ class MapConversions(PipeMapper):
         )
         self.targets.append(target)
         into = rule.into.name
-        return (
-            compile_row(target, message.schema),
-            self.outlet(into),
-            ("mapped_count", message.stream, into),
-            ("filtered_count", message.stream, into),
-        )
+        counts = [(metric, message.stream, into) for metric in ("mapped_count", "filtered_count", "retracted_count")]
+        return Step(compile_row(target, message.schema), self.outlet(into), into, *counts)
 
     def _announce(self, name: str) -> list[bytes]:
         """The SCHEMA line of a canonical stream, before its first record."""
@@ -288,7 +298,7 @@ class MapConversions(PipeMapper):
 
     def map_once(self, stream: str, record: msgspec.Raw) -> list[tuple[str, bytes | None]]:
         """What a record becomes, by canonical stream, without counting or sending it."""
-        return [(count[2], map_row(record)) for map_row, _, count, _ in self._steps[stream]]
+        return [(step.into, step.map_row(record)) for step in self._steps[stream]]
 
     def source_fields(self, stream: str) -> set[str]:
         """Source fields (lower case) that the stream's rules read."""
@@ -356,12 +366,14 @@ class _Outcome:
 
     def mapped(self, rule: int, table: pa.Table, filtered: int) -> None:
         """Send what a rule made of some records."""
-        _, _, mapped_count, filtered_count = self._steps[rule]
-        self._mapper.counts += Counter({mapped_count: len(table), filtered_count: filtered})
+        step = self._steps[rule]
+        retracted = len(table) - table.column(DELETED_AT).null_count if DELETED_AT in table.column_names else 0
+        counts = {step.mapped: len(table) - retracted, step.retracted: retracted, step.filtered: filtered}
+        self._mapper.counts += Counter(counts)
         if len(table):
-            self._mapper.send(self._mapper.outbox.write_table(mapped_count[2], table))
+            self._mapper.send(self._mapper.outbox.write_table(step.into, table))
 
 
 def main() -> NoReturn:
     """Entry point of the executable."""
-    command.plugin(MapConversions)
+    command.plugin(MapConversions, dataframes=False)

@@ -36,7 +36,8 @@ _MADE_HERE = {
 }
 """Fields the mapper or a later step fills: no preset sets them."""
 
-_STREAM_KEYS = {"match", "into", "fields", "filter", "fragments", "refund", "source_types"}
+_STREAM_KEYS = {"match", "into", "fields", "filter", "unmatched", "fragments", "refund", "source_types"}
+LEAVE, RETRACT = "leave", "retract"
 _FIELD_KEYS = {"from", "constant", "default", "format", "zone", "unit", "number_format", "values"}
 
 
@@ -99,6 +100,7 @@ def stream(name: str, body: Any, problems: Problems) -> StreamRule:
         into=into,
         fields=fields(body.get("fields", {}), into, f"{place}.fields", problems),
         filters=conditions(body.get("filter", []), f"{place}.filter", problems),
+        retract_unmatched=unmatched(body.get("unmatched", LEAVE), place, problems),
         fragments=fragments(body.get("fragments", []), f"{place}.fragments", problems),
         refund=refund(body.get("refund"), f"{place}.refund", problems),
         source_types=source_types(body.get("source_types", {}), f"{place}.source_types", problems),
@@ -206,6 +208,12 @@ def condition(given: Any, place: str, problems: Problems) -> Condition:
     values = given[key] if isinstance(given[key], list) else [given[key]]
     texts = tuple(sorted(str(value).lower() for value in values))
     return Condition(path, texts, negated=key == "not_in")
+
+
+def unmatched(given: Any, place: str, problems: Problems) -> bool:
+    """Whether records that do not pass the filters take back their rows (`retract`) or are just left out (`leave`)."""
+    _choice({"unmatched": given}, "unmatched", (LEAVE, RETRACT), place, problems)
+    return bool(given == RETRACT)
 
 
 def fragments(given: Any, place: str, problems: Problems) -> tuple[FragmentRule, ...]:

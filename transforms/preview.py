@@ -14,6 +14,7 @@ from pipe import batches, messages
 from pipe.errors import SkippableError
 from pipe.pump import blocks
 from pipe.streams import CANONICAL
+from transforms.compile_rows import Retraction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +82,7 @@ def _show(mapper: Mapper, stream: str, record: msgspec.Raw, number: int) -> None
         if row is None:
             click.echo(f"  -> {into}: left out by a filter")
             continue
-        click.echo(f"  -> {into}")
+        click.echo(f"  -> {into}{' takes back' if row.__class__ is Retraction else ''}")
         personal = {*CANONICAL[into].personal_fields, "user_id"}
         for name, value in json.loads(row).items():
             if name == "identity_fragments":

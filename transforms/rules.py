@@ -15,6 +15,7 @@ streams:
       subtotal: {from: {product: [unit_price, quantity]}}
       user_id: {from: {join: [brand, account], separator: "-"}}
     filter: [{field: status, not_in: [draft]}]
+    unmatched: retract                    # a record that passes no longer takes its row back; else it is left out
     refund: {from: {sum: refunds.*.amount}}
     fragments: [{type: email, from: customer.email}]
 """
@@ -168,6 +169,8 @@ class StreamRule:
     into: Stream
     fields: dict[str, FieldRule]
     filters: tuple[Condition, ...] = ()
+    retract_unmatched: bool = False
+    """A record that no longer passes the filters takes back the row it was mapped to before."""
     fragments: tuple[FragmentRule, ...] = ()
     refund: RefundRule = RefundRule()
     source_types: tuple[tuple[str, str], ...] = ()

@@ -18,8 +18,8 @@ SETTINGS = th.PropertiesList(
         description="One entry a connection: `preset` (a shipped name or the path of a .yml file), `connector` "
         "(its id; default: the preset's name), `extractor` (the only tap its streams come from), `zone` (of times "
         "without offset; default UTC), `currency`, and changes to the preset: `match`, `fields`, "
-        "`field_overrides` {SOURCE_FIELD: canonical_field}, `filter`, `fragments`, `refund`, `source_types`; "
-        "under `streams.<name>` the same for one stream of the preset",
+        "`field_overrides` {SOURCE_FIELD: canonical_field}, `filter`, `unmatched`, `fragments`, `refund`, "
+        "`source_types`; under `streams.<name>` the same for one stream of the preset",
     ),
     th.Property(
         "extractor",

@@ -18,7 +18,7 @@ from transforms.rules import FieldRule, Preset, Source, StreamRule
 from transforms.rules import Path as FieldPath
 
 PRESETS = Path(__file__).parent / "presets"
-_CHANGES = {"match", "fields", "field_overrides", "filter", "fragments", "refund", "source_types"}
+_CHANGES = {"match", "fields", "field_overrides", "filter", "unmatched", "fragments", "refund", "source_types"}
 _KEYS = {"preset", "connector", "zone", "streams", "currency", "extractor"} | _CHANGES
 _CONNECTOR = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -136,6 +136,9 @@ def _apply(
         match=tuple(_list(change["match"])) if "match" in change else rule.match,
         fields=fields,
         filters=rule.filters + parse.conditions(change.get("filter", []), f"{place}.filter", problems),
+        retract_unmatched=parse.unmatched(change["unmatched"], place, problems)
+        if "unmatched" in change
+        else rule.retract_unmatched,
         fragments=extra + tuple(fragment for fragment in rule.fragments if fragment.type not in named),
         refund=parse.refund(change["refund"], f"{place}.refund", problems) if "refund" in change else rule.refund,
         source_types=tuple((dict(rule.source_types) | dict(expected)).items()),

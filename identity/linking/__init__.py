@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from identity.linking.known import Memory
+
 __all__ = [
     "BLOCKED",
     "CLUSTERS",
@@ -42,6 +44,7 @@ def link(
     settings: LinkSettings | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
     manual: pa.Table | None = None,
+    memory: Memory | None = None,
 ) -> Linked:
     """Find the people in `records`.
 
@@ -51,6 +54,7 @@ def link(
         settings: how; the shipped values when left out.
         connection: where to work, in a schema that is dropped at the end; by default a new one in memory.
         manual: decisions of people, as `MANUAL`; pairs with an unknown record are left alone.
+        memory: of the last time, so that only new records are scored; when given, `Linked.known` is for the next.
 
     Raises:
         ConfigurationError: the person model cannot be read, or the back end is not installed.
@@ -58,4 +62,4 @@ def link(
     """
     from identity.linking.engine import run
 
-    return run(records, settings or LinkSettings(), connection, manual)
+    return run(records, settings or LinkSettings(), connection, manual, memory)

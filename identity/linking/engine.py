@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -13,14 +10,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from identity.linking import certain, cluster, score
+from identity.linking import arrivals, certain, cluster
+from identity.linking.graph import Graph, of_pairs, of_table
 from identity.linking.guard import block_shared
+from identity.linking.judge import Judged
+from identity.linking.known import SHARE, VOTE, Known, fingerprint
 from identity.linking.manual import Decisions, decisions, separate
 from identity.linking.model import Model, load
 from identity.linking.prepare import COLUMNS, PERSON, prepare
-from identity.linking.result import CLUSTERS, EDGES, Linked, Report
+from identity.linking.result import CLUSTERS, EDGES, Linked, Report, timed
 from identity.linking.same import SAME, set_aside
-from identity.linking.train import fit
 from pipe.columnar import connect, fetch
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from identity.linking.known import Memory
     from identity.linking.settings import LinkSettings
 
 SCHEMA: Final = "growthnav_linking"
@@ -44,71 +44,121 @@ FEWEST_COMPARISONS: Final = 2
 MOST_COMMON: Final = 0.9
 """A share; a column in which one value has more of it tells nobody apart and is not compared."""
 
-CERTAIN_WEIGHT, VETO_WEIGHT = 20.0, -2.0
-"""Bits, in clusters: of a link that needs no score, and of a veto. A veto counts little there because its pair may
-still be one person by way of others; it is never a link itself."""
-
 MANUAL_WEIGHT: Final = 1000.0
-
-
-@dataclass
-class Graph:
-    """Pairs that speak for or against one person, by record number."""
-
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    weight: NDArray[np.float64]
+"""Bits, in clusters."""
 
 
 def run(
-    records: pa.Table, settings: LinkSettings, connection: duckdb.DuckDBPyConnection | None, manual: pa.Table | None
+    records: pa.Table,
+    settings: LinkSettings,
+    connection: duckdb.DuckDBPyConnection | None,
+    manual: pa.Table | None,
+    memory: Memory | None,
 ) -> Linked:
     """See `identity.linking.link`."""
     report = Report(records=len(records))
+    at, known = None, None
     with workspace(connection, len(records)) as db:
-        with _timed(report, "prepare"):
+        with timed(report, "prepare"):
             prepare(db, records, settings.region)
             ids = fetch(db, f"SELECT record_id FROM {PERSON} ORDER BY uid").column(0).cast(pa.string()).combine_chunks()  # noqa: S608
             decided = decisions(manual, ids)
             blocked = block_shared(db, settings)
+            if memory:
+                known = _still_known(db, settings, memory, report)
+            mark = fingerprint(db, settings) if memory and not known else ""
             set_aside(db)
         model = choose(db, settings, report)
+        threshold = settings.threshold or (model.threshold if model else 0.0)
+        base = len(ids) - report.arrivals
         if model is None:
-            at, graph = None, _certain(db, report)
-            labels = _cluster(graph, decided, len(ids), "closure", settings.seed)
-            edges = _certain_links(db, labels, ids)
-        else:
-            prior = score.PRIOR / max(len(ids), 2)
-            with _timed(report, "meet"):
-                score.meet(db, model)
-            with _timed(report, "train"):
-                model = fit(db, model, prior, report) if settings.train else model
-            with _timed(report, "score"):
-                scorer = score.linker(db, model, prior, score.compared(db, model))
-                scored = score.score(db, scorer, model, prior, settings.backend)
-            report.prior = score.estimate_prior(scored, max(len(ids), 2))
-            if wrong := score.implausible(report.prior, max(len(ids), 2)):
-                report.warnings.append(wrong)
-            same = _pairs(db, SAME)
-            weigh = partial(_scored, scored, same, report)
-            graph = weigh(settings.threshold or model.threshold)
+            known = None
+            labels, edges = _by_identifiers(db, report, decided, ids, settings)
+        elif memory is None:
+            judged = Judged(db, settings, model, base, report)
+            same = of_table(db, SAME)
 
             def at(threshold: float) -> NDArray[np.int64]:
-                return _cluster(weigh(threshold), decided, len(ids), settings.clustering, settings.seed)
+                graph = judged.graph(threshold).joined(same)
+                return _cluster(graph, decided, len(ids), settings.clustering, settings.seed)
 
-            with _timed(report, "cluster"):
-                labels = _cluster(graph, decided, len(ids), settings.clustering, settings.seed)
-            with _timed(report, "details"):
-                _set_linked(db, graph, labels)
-                edges = score.details(db, scorer, model, odds(report.prior) - odds(prior))
+            with timed(report, "cluster"):
+                labels = at(threshold)
+            with timed(report, "details"):
+                graph = judged.graph(threshold)
+                edges = judged.details(graph, graph.links_inside(labels))
+            report.prior = judged.prior
+        else:
+            known = known or Judged(db, settings, model, base, report).known(mark, threshold, ids)
+            labels, edges = _with_arrivals(db, known, threshold, report, decided, ids, settings)
+            report.prior = known.prior
         edges = _with_others(db, edges, labels, decided, ids)
     sizes = np.bincount(labels, minlength=1)
     report.people, report.largest_cluster, report.links = int((sizes > 0).sum()), int(sizes.max()), len(edges)
+    if report.prior is not None:
+        report.expected_matches = report.prior * report.records * (report.records - 1) / 2
     if decided.unknown:
         report.warnings.append(f"{decided.unknown} manual decisions are about records that are not there")
-    return Linked(
-        clusters=pa.table([ids, pa.array(labels)], schema=CLUSTERS), edges=edges, blocked=blocked, report=report, at=at
-    )
+    clusters = pa.table([ids, pa.array(labels)], schema=CLUSTERS)
+    return Linked(clusters=clusters, edges=edges, blocked=blocked, report=report, at=at, known=known)
+
+
+def _still_known(db: duckdb.DuckDBPyConnection, settings: LinkSettings, memory: Memory, report: Report) -> Known | None:
+    """Leave in the table `person` what makes the base, and new records in `arrival`; returns what still holds of it.
+
+    All records become the base where there is none, where new ones are many, and where what was known no longer holds.
+    """
+    if memory.base is None:
+        report.scope = "all records: there is nothing to compare new ones with"
+        return None
+    report.arrivals = arrivals.split(db, memory.base)
+    base = report.records - report.arrivals
+    report.scope = f"{report.arrivals} new records against {base}"
+    if report.arrivals > SHARE * base:
+        report.scope = f"all records: {report.arrivals} are new, more than one in {1 / SHARE:.0f} of those before"
+    elif memory.known is None:
+        report.scope += ", which were judged again"
+        return None
+    elif memory.known.fingerprint == fingerprint(db, settings):
+        return memory.known
+    else:
+        report.scope = "all records: earlier ones, the settings or the programs have changed"
+    arrivals.unite(db)
+    report.arrivals = 0
+    return None
+
+
+def _by_identifiers(
+    db: duckdb.DuckDBPyConnection, report: Report, decided: Decisions, ids: pa.Array, settings: LinkSettings
+) -> tuple[NDArray[np.int64], pa.Table]:
+    """Labels and links by identifiers alone."""
+    if report.arrivals:
+        arrivals.unite(db)
+        report.arrivals = 0
+    with timed(report, "score"):
+        certain.link_by_identifiers(db)
+    graph = of_table(db, certain.CERTAIN).joined(of_table(db, SAME))
+    labels = _cluster(graph, decided, len(ids), "closure", settings.seed)
+    return labels, _certain_links(db, labels, ids)
+
+
+def _with_arrivals(  # noqa: PLR0917  one step of `run`
+    db: duckdb.DuckDBPyConnection, known: Known, threshold: float, report: Report, decided: Decisions, ids: pa.Array,
+    settings: LinkSettings,
+) -> tuple[NDArray[np.int64], pa.Table]:  # fmt: skip
+    """Labels and links from what is known and what new records add to it."""
+    pairs = known.pairs
+    if report.arrivals:
+        with timed(report, "arrivals"):
+            found = arrivals.compare(db, known, threshold)
+        report.pairs_scored += len(found)
+        pairs = pa.concat_tables([pairs, found], promote_options="default")
+    # In one order, however they were found: so sums of weights are equal to the last bit.
+    pairs = pairs.sort_by([("left", "ascending"), ("right", "ascending")])
+    graph = of_pairs(pairs, ids)
+    with timed(report, "cluster"):
+        labels = _cluster(graph.joined(of_table(db, SAME)), decided, len(ids), settings.clustering, settings.seed)
+    return labels, pairs.filter(pa.array(graph.links_inside(labels))).drop_columns([VOTE])
 
 
 def choose(db: duckdb.DuckDBPyConnection, settings: LinkSettings, report: Report) -> Model | None:
@@ -139,43 +189,6 @@ def _says_nothing(db: duckdb.DuckDBPyConnection, column: str) -> bool:
     return bool(most > MOST_COMMON * filled and filled >= FEWEST_RECORDS)
 
 
-def _certain(db: duckdb.DuckDBPyConnection, report: Report) -> Graph:
-    with _timed(report, "score"):
-        certain.link_by_identifiers(db)
-        return _with(_pairs(db, certain.CERTAIN), _pairs(db, SAME))
-
-
-def _scored(scored: score.Scored, same: Graph, report: Report, threshold: float) -> Graph:
-    """What the scores say at a threshold."""
-    prior = report.prior or 0.5
-    weight = scored.evidence + odds(prior) - odds(threshold)
-    report.pairs_scored, report.vetoed = len(weight), int((scored.vetoed & (weight > 0)).sum())
-    report.expected_matches = prior * report.records * (report.records - 1) / 2
-    weight = np.where(scored.vetoed, VETO_WEIGHT, weight)
-    used = (weight > 0) | scored.vetoed
-    return _with(Graph(scored.left[used], scored.right[used], weight[used]), same)
-
-
-def odds(probability: float) -> float:
-    """In bits."""
-    return float(np.log2(probability / (1 - probability)))
-
-
-def _with(one: Graph, other: Graph) -> Graph:
-    return Graph(
-        np.concatenate([one.left, other.left]),
-        np.concatenate([one.right, other.right]),
-        np.concatenate([one.weight, other.weight]),
-    )
-
-
-def _pairs(db: duckdb.DuckDBPyConnection, table: str) -> Graph:
-    """Links that need no score."""
-    found = fetch(db, f"SELECT left_uid, right_uid FROM {table} ORDER BY left_uid, right_uid")  # noqa: S608
-    left, right = (found.column(number).to_numpy().astype(np.int64) for number in range(2))
-    return Graph(left, right, np.full(len(left), CERTAIN_WEIGHT))
-
-
 def _cluster(graph: Graph, decided: Decisions, count: int, clustering: str, seed: int) -> NDArray[np.int64]:
     """The person of each record."""
     # What was linked by hand moves as one.
@@ -194,15 +207,6 @@ def _cluster(graph: Graph, decided: Decisions, count: int, clustering: str, seed
     return cluster.in_order(cluster.components(nodes, left[inside], right[inside])[node])
 
 
-def _set_linked(db: duckdb.DuckDBPyConnection, graph: Graph, labels: NDArray[np.int64]) -> None:
-    """Make the table `linked` of the links inside people."""
-    inside = (graph.weight > 0) & (labels[graph.left] == labels[graph.right])
-    columns = {"left_uid": graph.left[inside].astype(np.int32), "right_uid": graph.right[inside].astype(np.int32)}
-    db.register("linked_view", pa.table(columns))
-    db.execute("CREATE OR REPLACE TABLE linked AS SELECT * FROM linked_view")
-    db.unregister("linked_view")
-
-
 def _certain_links(db: duckdb.DuckDBPyConnection, labels: NDArray[np.int64], ids: pa.Array) -> pa.Table:
     """The links by identifiers that are inside people."""
     found = fetch(db, f"SELECT left_uid, right_uid, rule FROM {certain.CERTAIN} ORDER BY left_uid, right_uid")  # noqa: S608
@@ -217,7 +221,7 @@ def _with_others(
     db: duckdb.DuckDBPyConnection, edges: pa.Table, labels: NDArray[np.int64], decided: Decisions, ids: pa.Array
 ) -> pa.Table:
     """The links found, which are in order, with those of equal records and those made by hand."""
-    same = _pairs(db, SAME)
+    same = of_table(db, SAME)
     inside = labels[same.left] == labels[same.right]
     others = [
         _bare_links(ids, same.left[inside], same.right[inside], "same", pa.nulls(int(inside.sum()), pa.string())),
@@ -253,10 +257,3 @@ def workspace(connection: duckdb.DuckDBPyConnection | None, records: int) -> Ite
         yield connection
     finally:
         connection.execute(f"USE {before}; DROP SCHEMA {SCHEMA} CASCADE")
-
-
-@contextmanager
-def _timed(report: Report, step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    report.seconds[step] = round(time.perf_counter() - start, 3)

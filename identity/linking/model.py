@@ -64,11 +64,10 @@ class Model:
         }
 
     def rules(self) -> list[dict[str, str]]:
-        """The blocking rules that are not broad, over columns of keys, as the scoring library wants them."""
+        """The blocking rules over columns of keys, as the scoring library wants them."""
         return [
             {"blocking_rule": f"l.{key(number)} = r.{key(number)}", "sql_dialect": "duckdb"}
-            for number, name in enumerate(self.blocking)
-            if name not in self.broad
+            for number in range(len(self.blocking))
         ]
 
     @property
@@ -125,8 +124,7 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
         ConfigurationError: it cannot be read.
     """
     try:
-        text = (path or resources.files(__package__).joinpath("person.json")).read_text("utf-8")
-        data: Mapping[str, Any] = json.loads(text)
+        data: Mapping[str, Any] = json.loads(text_of(path))
         return Model(
             version=data["version"],
             threshold=data["threshold"],
@@ -144,6 +142,11 @@ def load(path: Path | None, filled: Collection[str]) -> Model:
         raise ConfigurationError(
             f"the person model cannot be read ({type(error).__name__})", field="model", remedy="See docs/linking.md"
         ) from None
+
+
+def text_of(path: Path | None) -> str:
+    """The JSON of the model at `path`, or of the shipped one."""
+    return (path or resources.files(__package__).joinpath("person.json")).read_text("utf-8")
 
 
 def _sides(texts: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from identity.fragments import Normaliser, UnusableError
 from identity.linking.result import FIELDS, IDENTIFIERS, RECORD_ID
+from identity.linking.spelling import spell
 from identity.placeholders import ANY, shipped
 from identity.plain import normal
 from pipe.columnar import fetch, literal, quoted
@@ -35,6 +36,8 @@ COLUMNS: Final = (
 
 _PLAIN: Final = (*NAMES, "gender", "occupation", "street", "street_number", "city", "region", "postcode")
 
+_SPELLED: Final = ("first_name", "middle_name", "last_name", "full_name", "street", "city")
+
 _RULE_OF: Final = {"card": "hashed_cc", "national_id": "loyalty_id"}
 """Whose rules (of `identity.fragments`) hold for an identifier, where its name differs."""
 
@@ -46,7 +49,8 @@ _HASHED: Final = "[0-9a-f]{30}"
 
 _MACROS: Final = r"""
 CREATE OR REPLACE TEMP MACRO plain_text(x) AS nullif(trim(regexp_replace(regexp_replace(
-    strip_accents(lower(x)), '[''`\x{2019}\x{00B4}]', '', 'g'), '[^\p{L}\p{N}]+', ' ', 'g')), '');
+    strip_accents(replace(lower(x), chr(223), 'ss')), '[''`\x{2019}\x{00B4}]', '', 'g'),
+    '[^\p{L}\p{N}]+', ' ', 'g')), '');
 CREATE OR REPLACE TEMP MACRO without_words(x, words) AS nullif(trim(regexp_replace(regexp_replace(
     x, '(^| )(' || words || ')( (' || words || '))*( |$)', ' ', 'g'), ' +', ' ', 'g')), '');
 """
@@ -85,11 +89,13 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     forms = {name: f"forms_{name}.form" if name in identifiers else "NULL::VARCHAR" for name in IDENTIFIERS}
     if "customer_id" in identifiers:
         forms["customer_id"] = f"coalesce({column['source']}, '') || chr(31) || {forms['customer_id']}"
+    spell(db, [column[name] for name in _SPELLED if name in given])
     # An address with a typing error in its form identifies nobody and still resembles the right one.
     odd_email = f"length({column['email']}) > 6 AND NOT regexp_matches({column['email']}, '^[^@]*@[^@]*$')"
     first = {
         **{name: f"plain_text({column[name]})" for name in _PLAIN},
-        "whole": f"plain_text({_turned(column)})",
+        **{name: f"spelled({column[name]})" for name in _SPELLED if name != "full_name"},
+        "whole": f"spelled({_turned(column)})",
         "birth_date": _digits(column["birth_date"]),
         "email_text": f"coalesce({forms['email']}, CASE WHEN {odd_email} THEN lower({column['email']}) END)",
         **forms,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from identity.linking.known import Known
 
 RECORD_ID: Final = "record_id"
 
@@ -110,6 +114,10 @@ class Report:
     reason: str = ""
     """Why that method."""
     records: int = 0
+    arrivals: int = 0
+    """Records that were compared with what was linked before; 0 when everything was linked anew."""
+    scope: str = ""
+    """Which of the two, and why."""
     people: int = 0
     largest_cluster: int = 0
     pairs_scored: int = 0
@@ -127,6 +135,14 @@ class Report:
     """Step -> wall clock."""
 
 
+@contextmanager
+def timed(report: Report, step: str) -> Iterator[None]:
+    """Note how long a step takes."""
+    start = time.perf_counter()
+    yield
+    report.seconds[step] = round(time.perf_counter() - start, 3)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Linked:
     """The people found; see the schemas above. Tables are ordered, so that equal input gives equal bytes."""
@@ -136,4 +152,6 @@ class Linked:
     blocked: pa.Table
     report: Report
     at: Callable[[float], NDArray[np.int64]] | None = None
-    """The clusters of the same records and scores at another threshold; None when nothing was scored."""
+    """The clusters of the same records and scores at another threshold; None when not all of them were scored."""
+    known: Known | None = None
+    """What to remember for the next time; None when nobody asked, or nothing was scored."""

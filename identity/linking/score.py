@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from identity.linking import spark
-from identity.linking.model import key
 from identity.linking.prepare import PERSON
 from identity.linking.result import IDENTIFIERS
 from pipe.columnar import fetch
@@ -47,8 +45,8 @@ ROUNDS: Final = 50
 
 MET, COMPARED = "met", "compared"
 
-PAIRS_SCORED, PAIRS_DETAILED = 1_000_000, 250_000
-"""At once: details are forty figures a pair."""
+PAIRS_SCORED: Final = 1_000_000
+"""At once."""
 
 
 @dataclass
@@ -62,14 +60,18 @@ class Scored:
     vetoed: NDArray[np.bool_]
 
 
-def meet(db: duckdb.DuckDBPyConnection, model: Model) -> None:
+def meet(db: duckdb.DuckDBPyConnection, model: Model) -> list[int]:
     """Make the table `met` of the pairs that meet: `join_key_l` < `join_key_r` and `match_key`, their first rule.
+
+    Returns of each rule how many records may share a key and still meet.
 
     Pairs are found rule by rule from narrow tables. The library would join `person` with itself by all rules, each key
     a column of it: that takes twice the memory and time.
     """
     db.execute("CREATE TEMP TABLE met_by_rule (rule UTINYINT, join_key_l INTEGER, join_key_r INTEGER)")
-    for number in _keys(db, model, PERSON, least=2):
+    limits = []
+    for number, limit in keys(db, model, PERSON, least=2):
+        limits.append(limit)
         db.execute(
             f"INSERT INTO met_by_rule SELECT {number}, l.uid, r.uid FROM keys AS l JOIN keys AS r USING (key) "  # noqa: S608
             "WHERE l.uid < r.uid"
@@ -79,18 +81,11 @@ def meet(db: duckdb.DuckDBPyConnection, model: Model) -> None:
         "GROUP BY join_key_l, join_key_r"
     )
     db.execute("DROP TABLE met_by_rule")
+    return limits
 
 
-def add_keys(db: duckdb.DuckDBPyConnection, model: Model, table: str = PERSON, least: int = 2) -> None:
-    """Give `table` a column for each blocking rule; empty where `_keys` leaves the key out."""
-    for number in _keys(db, model, table, least):
-        name = key(number)
-        db.execute(f"ALTER TABLE {table} ADD COLUMN {name} UBIGINT")
-        db.execute(f"UPDATE {table} SET {name} = keys.key FROM keys WHERE keys.uid = {table}.uid")  # noqa: S608
-
-
-def _keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) -> Iterator[int]:
-    """Each rule in turn, with its keys in the table `keys` (`uid`, `key`).
+def keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) -> Iterator[tuple[int, int]]:
+    """Each rule in turn, and the most records that share a key, with its keys in the table `keys` (`uid`, `key`).
 
     Left out are keys with an empty part, those that too many share, and those that fewer than `least` records share:
     nobody to meet.
@@ -101,7 +96,7 @@ def _keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) -
         budget = broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
         if parts in [[kind] for kind in IDENTIFIERS]:
             budget = records * BLOCK  # shared ones are blocked already
-        keyed = f"SELECT uid, {_key(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
+        keyed = f"SELECT uid, {key_sql(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
         db.execute(
             f"""CREATE OR REPLACE TEMP TABLE keys AS WITH keyed AS ({keyed}),
             blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN {least} AND {BLOCK}),
@@ -112,16 +107,13 @@ def _keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) -
             chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
             SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
         )
-        yield number
+        most = db.execute("SELECT max(size) FROM (SELECT count(*) AS size FROM keys GROUP BY key)").fetchall()[0][0]
+        yield number, int(most or 1)
     db.execute("DROP TABLE keys")
 
 
-def open_keys(model: Model) -> str:
-    """SQL for the columns of `add_keys` with nothing left out."""
-    return ", ".join(f"{_key(parts)} AS {key(number)}" for number, parts in enumerate(model.blocking.values()))
-
-
-def _key(parts: list[str]) -> str:
+def key_sql(parts: list[str]) -> str:
+    """SQL for a key; empty when a part of it is."""
     filled = " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
     return f"CASE WHEN {filled} THEN hash({', '.join(parts)}) END"
 
@@ -161,7 +153,7 @@ def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float
     if backend == "spark":
         frames = spark.predicted(db, model, prior, (COMPARED, MET), KEPT_WEIGHT)
     else:
-        frames = _predicted(db, scorer, MET, PAIRS_SCORED, KEPT_WEIGHT)
+        frames = predicted(db, scorer, MET, PAIRS_SCORED, KEPT_WEIGHT)
     for frame in frames:
         db.execute(f"{statement} {with_vetoes(model, frame, PERSON)} ORDER BY ALL")
         statement = "INSERT INTO pairs"
@@ -175,7 +167,7 @@ def score(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, prior: float
     )
 
 
-def _predicted(
+def predicted(
     db: duckdb.DuckDBPyConnection, scorer: Any, pairs: str, at_once: int, least: float | None = None
 ) -> Iterator[str]:
     """Tables of predictions for the pairs in a table, which are scored in parts, by their first records.
@@ -240,48 +232,6 @@ def implausible(prior: float, records: int) -> str | None:
     return f"the prior is implausible: {few}; look whether columns hold what their names say"
 
 
-def details(db: duckdb.DuckDBPyConnection, scorer: Any, model: Model, shift: float) -> pa.Table:
-    """For the pairs in the table `linked` (`left_uid`, `right_uid`): levels and weights of every comparison.
-
-    `shift` (bits) is added to the weights, for a prior that changed since.
-    """
-    db.execute(
-        "CREATE OR REPLACE TABLE linked_pairs AS SELECT match_key, left_uid AS join_key_l, right_uid AS join_key_r "
-        "FROM linked JOIN pairs USING (left_uid, right_uid)"
-    )
-    # The library keeps the parts of a weight only when asked for at its creation; a second linker would have to count
-    # all frequencies again.
-    scorer._settings_obj._retain_intermediate_calculation_columns = True
-    parts = []
-    for one in scorer._settings_obj.core_model_settings.comparisons:
-        name = one.output_column_name
-        levels = [level for level in one.comparison_levels if not level.is_null_level]
-        nearest = " ".join(
-            f"WHEN abs(mw_{name} - ({np.log2(level.m_probability / level.u_probability)})) < 1e-9 "
-            f"THEN {len(levels) - 1 - number}"
-            for number, level in enumerate(levels)
-        )
-        adjusted = f" + mw_tf_adj_{name}" if any(level._has_tf_adjustments for level in levels) else ""
-        parts.append(
-            f"(CASE {nearest} ELSE -1 END)::TINYINT AS gamma_{name}, (mw_{name}{adjusted})::FLOAT AS mw_{name}"
-        )
-    rules = " ".join(f"WHEN '{n}' THEN '{name}'" for n, name in enumerate(model.blocking))
-    weight = f"(match_weight + {shift})"
-    tables = [
-        _with_texts(
-            db,
-            f"""SELECT l.record_id AS left, r.record_id AS right, 1 / (1 + pow(2, -{weight})) AS match_probability,
-            {weight} AS match_weight, 'model' AS kind, CASE match_key {rules} END AS rule, {", ".join(parts)}
-            FROM {frame} JOIN {PERSON} AS l ON l.uid = least(uid_l, uid_r)
-            JOIN {PERSON} AS r ON r.uid = greatest(uid_l, uid_r) ORDER BY l.uid, r.uid""",  # noqa: S608
-        )
-        for frame in _predicted(db, scorer, "linked_pairs", PAIRS_DETAILED)
-    ]
-    return pa.concat_tables(tables)
-
-
-def _with_texts(db: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """What a query gives, its texts as `EDGES` has them."""
-    found = fetch(db, query)
-    fields = [field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field for field in found.schema]
-    return found.cast(pa.schema(fields))
+def odds(probability: float) -> float:
+    """In bits."""
+    return float(np.log2(probability / (1 - probability)))

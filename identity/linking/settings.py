@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+import phonenumbers
+
 from pipe.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class LinkSettings:
         ]
         if self.threshold is not None and not 0 < self.threshold < 1:
             wrong.append("threshold must lie between 0 and 1")
+        if self.region not in phonenumbers.SUPPORTED_REGIONS:
+            wrong.append("region is not a country (ISO 3166, two letters)")
         wrong += [
             f"{name} must be at least 1"
             for name in ("names_per_identifier", "records_per_identifier")

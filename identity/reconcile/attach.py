@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from identity.hashing import DIGITS
 from identity.linking import CLUSTERS, EDGES, Linked, link
 from identity.linking.cluster import components, in_order
-from identity.reconcile.units import CLEAR, CLEAR_PREFIX, COLUMN_OF
+from identity.reconcile.units import CLEAR, CLEAR_PREFIX, COLUMN_OF, TIED
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from identity.linking import LinkSettings
+    from identity.linking.known import Memory
     from identity.reconcile.units import Units
 
     Numbers = NDArray[np.int64]
@@ -66,13 +67,14 @@ WHERE label >= 0 GROUP BY label ORDER BY label
 """
 
 
-def find_people(db: duckdb.DuckDBPyConnection, units: Units, settings: LinkSettings) -> Linked:
+def find_people(db: duckdb.DuckDBPyConnection, units: Units, settings: LinkSettings, memory: Memory) -> Linked:
     """Link all units.
 
     Args:
         db: where to work.
         units: all of them.
         settings: of the linking engine.
+        memory: what is known of records linked before, by their keys.
     """
     certain = link(units.records, settings=replace(settings, method="deterministic"), manual=units.manual)
     blocked = _blocked(db, units.records, certain.blocked)
@@ -83,10 +85,19 @@ def find_people(db: duckdb.DuckDBPyConnection, units: Units, settings: LinkSetti
     if not telling.any():
         return replace(certain, blocked=blocked)
     named = records.filter(pa.array(telling))
-    judged = link(_in_clear(named), settings=settings, manual=_among(units.manual, named))
+    known = replace(memory, base=_of_base(named, memory.base))
+    judged = link(_in_clear(named), settings=settings, manual=_among(units.manual, named), memory=known)
     if telling.all():
         return replace(judged, blocked=blocked)
     return _Attaching(db, records, units.manual, judged).linked(blocked)
+
+
+def _of_base(records: pa.Table, keys: pa.Array | None) -> pa.Array | None:
+    """Ids of the units whose records have these keys."""
+    if keys is None:
+        return None
+    ids = records.column("record_id").combine_chunks()
+    return ids.filter(pc.is_in(pc.replace_substring_regex(ids, f"{TIED}[0-9]+$", ""), value_set=keys))
 
 
 def _among(manual: pa.Table, records: pa.Table) -> pa.Table:
@@ -173,7 +184,7 @@ class _Attaching:
         report = replace(self.judged.report, records=self.count, people=int(labels.max()) + 1, links=len(edges))
         report.largest_cluster = int(np.bincount(labels).max())
         clusters = pa.table([self.ids, pa.array(labels)], schema=CLUSTERS)
-        return Linked(clusters=clusters, edges=edges, blocked=blocked, report=report)
+        return Linked(clusters=clusters, edges=edges, blocked=blocked, report=report, known=self.judged.known)
 
     def _home(self, nodes: Numbers) -> Numbers:
         return np.where(self.labels[nodes] >= 0, self.labels[nodes], nodes + self.people)

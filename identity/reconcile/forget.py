@@ -73,7 +73,7 @@ def forget(ledger: Ledger, hasher: Hasher, person: int, why: str) -> int:
     ledger.run(f"INSERT INTO forgotten SELECT {uuid_of(hashed)}, {now} FROM theirs", theirs=theirs)  # noqa: S608
     ledger.run("DELETE FROM ident WHERE person IN (SELECT id FROM gone)", gone=gone)
     ledger.run("DELETE FROM mapping WHERE person IN (SELECT id FROM gone)", gone=gone)
-    for table in ("edge", "decision"):
+    for table in ("edge", "scored", "decision"):
         ledger.run(
             f"DELETE FROM {table} WHERE split_part(left_key, '#', 1) IN (SELECT key FROM theirs)"  # noqa: S608
             " OR split_part(right_key, '#', 1) IN (SELECT key FROM theirs)",

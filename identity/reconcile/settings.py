@@ -71,6 +71,9 @@ SCHEMA: Final[dict[str, Any]] = {
                          "description": "Profiles and distinct sets of identifiers above which a person gets an event"},
         "force": {"type": ["boolean", "null"], "default": False,
                   "description": "Link again even when nothing has changed since the last time"},
+        "incremental": {"type": ["boolean", "null"], "default": True,
+                        "description": "Compare new records, while they are few, with what was linked before; false: "
+                        "link everything anew"},
         "memory_limit": _text("What DuckDB may use, such as 2GB", default="2GB"),
         "emit": STEP["properties"]["emit"],
         "batch_directory": STEP["properties"]["batch_directory"],
@@ -87,6 +90,7 @@ class Settings(Common, frozen=True, kw_only=True):
     linking: LinkSettings
     large_person: int
     force: bool
+    incremental: bool
     memory_limit: str
     in_batches: bool
     batch_directory: str | None
@@ -113,6 +117,7 @@ def read(config: Mapping[str, Any]) -> Settings:
         linking=_linking(given, step.region),
         large_person=given["large_person"],
         force=given["force"],
+        incremental=given["incremental"],
         memory_limit=given["memory_limit"],
         in_batches=given.get("emit") == "batches",
         batch_directory=given.get("batch_directory"),

@@ -118,7 +118,8 @@ class TapIdentity(StrictSettings, Tap):
             teller = Teller(ledger, hasher, chosen.tenant, self._emit)
             since = teller.known(getattr(self, "_since", {}))
             behind = since.get("reconcile", 0) != ledger.last()
-            job = Job(chosen.tenant, run_id, chosen.linking, chosen.large_person, chosen.force or behind)
+            again = chosen.force or behind
+            job = Job(chosen.tenant, run_id, chosen.linking, chosen.large_person, again, chosen.incremental)
             linked = reconcile(db, ledger, hasher, job)
             ledger.store.commit()
             teller.tell(db, since, chosen.personal_data)
@@ -152,6 +153,8 @@ class TapIdentity(StrictSettings, Tap):
             "%s: %d units, %d people, %d links (%s)",
             report.method, report.records, report.people, report.links, report.reason,
         )  # fmt: skip
+        if report.scope:
+            logger.info("linked: %s", report.scope)
         if report.prior is not None:
             logger.info("model %s: %.0f expected matches", report.model_version, report.expected_matches)
         for session in report.sessions:

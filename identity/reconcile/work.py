@@ -10,14 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from identity.reconcile import changes, units
+from identity.linking.known import Memory
+from identity.reconcile import changes, memory, units
 from identity.reconcile.assign import assign
 from identity.reconcile.attach import find_people
 from identity.reconcile.blocked import note_blocked
 from identity.reconcile.identities import note_identities
 from identity.reconcile.ledger import DECISIONS, INPUT, Ledger
 from identity.reconcile.settle import settle
-from pipe.columnar import fetch, quoted
+from pipe.columnar import fetch
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,6 +46,8 @@ class Job:
     """Units of one person above which an event says so."""
     force: bool
     """Link again even when nothing has changed."""
+    incremental: bool = True
+    """Whether new records, while they are few, are compared with those linked before; else everything is linked."""
 
 
 def reconcile(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, job: Job) -> Linked | None:
@@ -62,7 +65,8 @@ def reconcile(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, job
     decisions = [(each.left, each.right, each.decision) for each in ledger.decisions()]
     table = pa.Table.from_pylist([dict(zip(DECISIONS.names, row, strict=True)) for row in decisions], DECISIONS)
     given = units.make(db, table)
-    linked = find_people(db, given, job.linking)
+    before = memory.recall(ledger) if job.incremental else Memory()
+    linked = find_people(db, given, job.linking, before)
     groups = _groups(db, linked)
     living, uids = ledger.living(), ledger.uids()
     previous = _previous(db, ledger, living, uids)
@@ -76,7 +80,7 @@ def reconcile(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, job
     changed = settle(db, ledger, hasher, ledger.living(), now, number)
     changed |= changes.map_records(context)
     changed |= note_identities(context, hasher)
-    _keep_edges(db, ledger, linked)
+    memory.keep(context, before)
     if changed or context.changed:
         report = json.dumps(summary(linked, ledger))
         row = {"number": [number], "moment": [now], "run_id": [job.run_id], "input": [seen]}
@@ -84,19 +88,6 @@ def reconcile(db: duckdb.DuckDBPyConnection, ledger: Ledger, hasher: Hasher, job
         ledger.store.insert("reconcile", "number, moment, run_id, input, persons, report", pa.table(row))
     ledger.remember(INPUT, _input(db, ledger, job))
     return linked
-
-
-def _keep_edges(db: duckdb.DuckDBPyConnection, ledger: Ledger, linked: Linked) -> None:
-    """Store the links, for whoever asks why two records are one person."""
-    weights = [name for name in linked.edges.column_names if name.startswith("mw_")]
-    packed = ", ".join(f"{quoted(name.removeprefix('mw_'))} := {quoted(name)}" for name in weights)
-    details = f"to_json(struct_pack({packed}))::VARCHAR" if weights else "NULL::VARCHAR"
-    db.register("edges", linked.edges)
-    listed = 'SELECT "left" AS left_key, "right" AS right_key, kind, rule, match_probability AS probability'
-    rows = fetch(db, f"{listed}, match_weight AS weight, {details} AS details FROM edges ORDER BY ALL")
-    db.unregister("edges")
-    ledger.run("DELETE FROM edge")
-    ledger.store.insert("edge", ", ".join(rows.column_names), rows)
 
 
 def summary(linked: Linked, ledger: Ledger) -> dict[str, Any]:
@@ -115,7 +106,9 @@ def _input(db: duckdb.DuckDBPyConnection, ledger: Ledger, job: Job) -> str:
     """Digest of everything the outcome follows from."""
     ((data,),) = db.execute(_DIGEST).fetchall()
     settings = {name: str(value) for name, value in asdict(job.linking).items() if name != "hash_key"}
-    rest = json.dumps([settings, job.cap, [tuple(each) for each in ledger.decisions()]], sort_keys=True)
+    rest = json.dumps(
+        [settings, job.cap, job.incremental, [tuple(each) for each in ledger.decisions()]], sort_keys=True
+    )
     merges = ledger.rows("SELECT count(*), max(moment) FROM merge")[0]
     return ledger.digest(f"{data}{rest}{merges}")
 

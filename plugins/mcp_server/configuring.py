@@ -90,7 +90,7 @@ def configure_data_source(
     connector_id = f"{wanted['connector_type']}-{wanted['name']}"
     before = {f"{each['connector_type']}-{each['name']}": each for each in content["data_sources"]}
     if connector_id in before and not wanted["credentials"]:
-        wanted["credentials"] = before[connector_id]["credentials"]
+        wanted["credentials"] = before[connector_id].get("credentials", {})
     definition = reading.read(
         project, content | {"data_sources": [*(before | {connector_id: wanted}).values()]}, "call"
     )

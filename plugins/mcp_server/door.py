@@ -101,8 +101,9 @@ class Door(MCPServer):
             outcome = cause.kind if cause else UNFORESEEN
             raise ResourceError(f"{cause.kind} error: {cause}" if cause else "it cannot be read") from None
         finally:
-            scheme = str(uri).partition(":")[0]
-            self._trail.note(f"resource {scheme}", {"uri": str(uri)}, outcome, time.monotonic() - clock, None)
+            scheme, _, name = str(uri).partition("://")
+            known = self._known({"customer_id": name}) if scheme == "customer" else None
+            self._trail.note(f"resource {scheme}", {"uri": str(uri)}, outcome, time.monotonic() - clock, known)
         return found
 
     def _check(self, name: str, arguments: Mapping[str, Any]) -> None:

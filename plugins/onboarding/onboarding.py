@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +18,7 @@ from plugins.registry import Customer, Onboarding, open_registry
 from plugins.secrets import open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from plugins.onboarding.definition import DataSource, Definition
     from plugins.onboarding.steps import Step, Undo
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from plugins.progress import Reporter
     from plugins.project import Project
     from plugins.result import RunResult
+
+    Keep = Callable[[Step, Undo], None]
 
 STATUSES = (
     "PENDING",
@@ -106,17 +108,17 @@ class Onboarder:
         with self._alone(), self._reported() as entry:
             entry("VALIDATING")
             self._test()
-            with self._all_or_none() as undo:
+            with self._all_or_none() as keep:
                 for status in STATUSES[2:5]:
                     entry(status)
                     for step in (step for step in changes if step.status == status):
-                        undo.append((step, step.make()))
+                        keep(step, step.make())
                         self.watcher.done(step)
                         if stopper.signal_name:
                             raise RetriableError(f"stopped by {stopper.signal_name}", remedy="Onboard again")
                 project = open_project(self.world.project.root)  # refuses mistakes in the file just written
                 if initial_sync and self.definition.data_sources:
-                    self._sync(project, outcome, reporter, stopper, undo)
+                    self._sync(project, outcome, reporter, stopper, keep)
             entry("COMPLETED")
         return outcome
 
@@ -148,14 +150,7 @@ class Onboarder:
                 raise type(error)(f"connector '{source.connector_id}': {error}") from None
             self.watcher.tested(source)
 
-    def _sync(
-        self,
-        project: Project,
-        outcome: Outcome,
-        reporter: Reporter,
-        stopper: Stopper,
-        undo: list[tuple[Step, Undo]],
-    ) -> None:
+    def _sync(self, project: Project, outcome: Outcome, reporter: Reporter, stopper: Stopper, keep: Keep) -> None:
         """Read every data source in full, and look at what came.
 
         Raises:
@@ -168,7 +163,7 @@ class Onboarder:
         name = self.definition.customer_id
         if not self.is_synced(project):
             step = steps.Step(steps.CONFIGURING, steps.CREATE, "state", name, lambda: lambda: None)
-            undo.append((step, lambda: (forget_files(project, name), self.world.registry.remove_runs(name))))
+            keep(step, lambda: (forget_files(project, name), self.world.registry.remove_runs(name)))
         result = runner.run(project, runner.Request(name, full_refresh=True), reporter, stopper)
         outcome.run = result
         if result.exit_code == EXIT_FAILED:
@@ -183,28 +178,39 @@ class Onboarder:
         return (project.root / ".growthnav" / self.definition.customer_id).exists()
 
     @contextmanager
-    def _all_or_none(self) -> Iterator[list[tuple[Step, Undo]]]:
-        done: list[tuple[Step, Undo]] = []
-        try:
-            yield done
-        except BaseException as error:
-            left = [str(step) for step, undo in reversed(done) if not self._take_back(step, undo)]
-            with suppress(PipeError):  # a registry that is away must not hide why this failed
-                self._leave_reason(error)
-            if left:
-                raise LeftOverError(
-                    f"{_sentence(error)}; and these could not be taken back: {', '.join(left)}",
-                    remedy=f"Run: growthnav offboard {self.definition.customer_id} --purge",
-                ) from error
-            raise
+    def _all_or_none(self) -> Iterator[Keep]:
+        """Take back every step that was kept, the last one first, unless all goes well.
 
-    def _take_back(self, step: Step, undo: Undo) -> bool:
-        try:
+        Raises:
+            LeftOverError: some could not be taken back; the others were.
+        """
+        standing: list[Step] = []
+        stack = ExitStack()
+
+        def take_back(step: Step, undo: Undo) -> None:
             undo()
-        except Exception:  # noqa: BLE001  files, database, secret manager, warehouse: whatever failed, the others must go
-            return False
-        self.watcher.undone(step)
-        return True
+            standing.remove(step)
+            self.watcher.undone(step)
+
+        def keep(step: Step, undo: Undo) -> None:
+            standing.append(step)
+            stack.callback(take_back, step, undo)
+
+        try:
+            yield keep
+        except BaseException as error:
+            try:
+                stack.close()  # goes on after one that fails
+            finally:
+                with suppress(PipeError):  # a registry that is away must not hide why this failed
+                    self._leave_reason(error)
+                if standing:
+                    left = ", ".join(map(str, reversed(standing)))
+                    raise LeftOverError(
+                        f"{_sentence(error)}; and these could not be taken back: {left}",
+                        remedy=f"Run: growthnav offboard {self.definition.customer_id} --purge",
+                    ) from error
+            raise
 
     def _leave_reason(self, error: BaseException) -> None:
         """An inactive row for a tenant that was not there before."""

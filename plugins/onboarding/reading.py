@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from croniter import croniter
 
 from pipe.errors import ConfigurationError
 from plugins import policy
 from plugins.onboarding.catalogue import INDUSTRIES, types
+from plugins.onboarding.checks import problem_of
+from plugins.onboarding.credentials import CredentialChecks
 from plugins.onboarding.definition import MODES, SCHEDULES, DataSource, Definition
+from plugins.orchestration import schedules
 from plugins.project import TENANT_NAME, suggestion
 from plugins.secrets.vault import variable
 from plugins.wiring import Document, Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from plugins.onboarding.catalogue import ConnectorType
     from plugins.project import Plugin, Project
@@ -58,9 +60,6 @@ PATTERNS = {
     "tags": (re.compile(r"\S(?:.*\S)?"), "a text"),
 }
 GCP_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
-REGION = re.compile(r"[A-Z]{2}")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
-_FILE = {"file"}
 
 
 def read_file(project: Project, path: Path) -> Definition:
@@ -88,13 +87,8 @@ def read(project: Project, content: Any, source: str) -> Definition:
     return _Reader(project, source).definition(content)
 
 
-class _Reader:
+class _Reader(CredentialChecks):
     """Collects mistakes while it reads."""
-
-    def __init__(self, project: Project, source: str) -> None:
-        self.project, self.source = project, source
-        self.found: list[str] = []
-        self.notes: list[str] = []
 
     def definition(self, content: Any) -> Definition:
         if not isinstance(content, dict):
@@ -118,11 +112,9 @@ class _Reader:
             self.text(content, "customer_name", required=True) or "",
             industry=self.choice(content, "industry", INDUSTRIES, ""),
             gcp_project_id=self.text(content, "gcp_project_id", GCP_PROJECT, "the id of a Google Cloud project"),
-            location=self.text(content, "location"),
-            google_ads_customer_ids=self.texts(content, "google_ads_customer_ids"),
-            meta_ad_account_ids=self.texts(content, "meta_ad_account_ids"),
-            tags=self.texts(content, "tags"),
-            region=self.text(content, "region", REGION, "a country such as US"),
+            location=self.location(content),
+            **{name: self.texts(content, name, *form) for name, form in PATTERNS.items()},
+            region=self.region(content),
             personal_data=self.choice(content, "personal_data", ("keep", "hash", "drop"), ""),
             run=self.run_policy(content),
             data_sources=tuple(source for source in sources if source),
@@ -131,6 +123,20 @@ class _Reader:
         self.variables_differ(definition)
         self.raise_if_any()
         return definition
+
+    def location(self, content: Mapping[str, Any]) -> str | None:
+        found = self.text(content, "location")
+        if found and not content.get("gcp_project_id"):
+            self.bad("location", "is for a dataset in BigQuery: it needs gcp_project_id")
+        return found
+
+    def region(self, content: Mapping[str, Any]) -> str | None:
+        import phonenumbers
+
+        found = self.text(content, "region")
+        if found and found not in phonenumbers.SUPPORTED_REGIONS:
+            self.bad("region", "must be a country, in two capital letters such as US")
+        return found
 
     def run_policy(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """How its runs behave, looked at as it will be in the tenant's file."""
@@ -168,7 +174,7 @@ class _Reader:
             self.settings(plugin, params, secret, place)
         overrides, schedule = self.mapping(entry, "field_overrides", place), self.schedule(entry, place)
         mode = self.choice(entry, "sync_mode", MODES, place) or MODES[0]
-        preset, changes = self.how_mapped(entry, connector, place)
+        preset, changes = self.how_mapped(entry, connector, overrides, place)
         credentials = self.credentials(plugin, secret, f"{place}.credentials.")
         if not connector or not name:
             return None
@@ -202,37 +208,39 @@ class _Reader:
 
     def settings(self, plugin: Plugin, params: Mapping[str, Any], secret: Mapping[str, Any], place: str) -> None:
         known = [str(item["name"]) for item in plugin.settings]
-        for name in params:
-            here = f"{place}.connection_params"
+        declared = {str(item["name"]): item for item in plugin.settings}
+        for name, value in params.items():
+            here = f"{place}.connection_params.{name}"
             if name not in known:
-                self.bad(f"{here}.{name}", f"is no setting of {plugin.name}. {suggestion(str(name), known)}".rstrip())
+                self.bad(here, f"is no setting of {plugin.name}. {suggestion(str(name), known)}".rstrip())
             elif name in plugin.secrets:
-                self.bad(f"{here}.{name}", "is secret: put it under credentials")
+                self.bad(here, "is secret: put it under credentials")
             elif name in secret:
-                self.bad(f"{here}.{name}", "is under credentials, too")
+                self.bad(here, "is under credentials, too")
+            elif problem := problem_of(value, declared[name]):
+                self.bad(here, problem)
+            self.variables_are_set(value, here)
         for name in secret:
             if name not in known:
                 text = f"is no setting of {plugin.name}. {suggestion(str(name), known)}".rstrip()
                 self.bad(f"{place}.credentials.{name}", text)
 
     def how_mapped(
-        self, entry: Mapping[str, Any], connector: ConnectorType | None, place: str
+        self, entry: Mapping[str, Any], connector: ConnectorType | None, overrides: Mapping[str, Any], place: str
     ) -> tuple[str, dict[str, Any]]:
         """Preset and changes to it, checked by the mapper's own reading of them."""
         from transforms import sources
 
         preset = self.text(entry, "preset", place=place) or (connector.preset if connector else "")
         mapping = self.mapping(entry, "mapping", place)
-        if not preset and not connector:
-            return "", mapping
         if not preset:
-            self.bad(
-                f"{place}.preset", f"is missing: how are its records mapped? One of {', '.join(sources.shipped())}"
-            )
+            if connector and entry.get("preset") is None:
+                known = ", ".join(sources.shipped())
+                self.bad(f"{place}.preset", f"is missing: how are its records mapped? One of {known}")
             return "", mapping
         for name in {"preset", "connector", "field_overrides"} & set(mapping):
             self.bad(f"{place}.mapping.{name}", "is said elsewhere: leave it out")
-        checked = {**mapping, "preset": preset, "field_overrides": entry.get("field_overrides") or {}}
+        checked = {**mapping, "preset": preset, "field_overrides": overrides}
         try:
             sources.read([checked])
         except ConfigurationError as error:
@@ -247,37 +255,10 @@ class _Reader:
             self.bad(
                 f"{place}.sync_schedule", "there is no realtime: the shortest is a cron expression for each minute"
             )
-        elif given not in SCHEDULES and not croniter.is_valid(given):
-            self.bad(f"{place}.sync_schedule", f"must be one of {', '.join(SCHEDULES)} or a cron expression")
+        elif given not in SCHEDULES and not (schedules.is_valid(given) and " " in given):
+            rule = f"must be one of {', '.join(SCHEDULES)} or a cron expression of five fields"
+            self.bad(f"{place}.sync_schedule", rule)
         return given
-
-    def credentials(self, plugin: Plugin | None, given: Mapping[str, Any], place: str) -> dict[str, Any]:
-        """Values of a secret; a note tells of those that stand in clear and should not."""
-        found = {name: self.credential(value, f"{place}{name}") for name, value in given.items() if value is not None}
-        for name in plugin.secrets if plugin else ():
-            if isinstance(given.get(name), str) and not _VARIABLE.fullmatch(given[name]):
-                self.notes.append(
-                    f"{place}{name} stands in clear in {self.source}: better write ${{VARIABLE}} or {{file: PATH}}"
-                )
-        return found
-
-    def credential(self, given: Any, place: str) -> Any:
-        """A value: `${VARIABLE}`, `{file: PATH}`, or in clear."""
-        if isinstance(given, dict) and set(given) == _FILE:
-            try:
-                return Path(str(given["file"])).expanduser().read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                self.bad(place, f"its file cannot be read ({type(error).__name__})")
-                return ""
-        if isinstance(given, dict):
-            return {name: self.credential(item, f"{place}.{name}") for name, item in given.items()}
-        if given == "":
-            self.bad(place, "is empty")
-        if isinstance(given, str) and (reference := _VARIABLE.fullmatch(given)):
-            if reference[1] not in self.project.environment:
-                self.bad(place, f"environment variable {reference[1]} is not set")
-            return self.project.environment.get(reference[1], "")
-        return given if isinstance(given, list) else str(given)
 
     def variables_differ(self, definition: Definition) -> None:
         """Two settings must not share an environment variable: `a-b` and `a_b` do."""
@@ -288,87 +269,7 @@ class _Reader:
                 if owners.setdefault(key, source.connector_id) != source.connector_id:
                     self.bad("data_sources", f"'{owners[key]}' and '{source.connector_id}' are too much alike")
 
-    def text(
-        self,
-        entry: Mapping[str, Any],
-        name: str,
-        pattern: re.Pattern[str] | None = None,
-        rule: str = "a text",
-        place: str = "",
-        *,
-        required: bool = False,
-    ) -> str | None:
-        given = entry.get(name)
-        if given is None:
-            if required:
-                self.required(entry, (name,), place)
-            return None
-        if not isinstance(given, str) or not given.strip() or (pattern and not pattern.fullmatch(given)):
-            self.bad(f"{place}.{name}".strip("."), f"must be {rule}")
-            return None
-        return given
-
-    def texts(self, entry: Mapping[str, Any], name: str) -> list[str]:
-        pattern, rule = PATTERNS[name]
-        given = entry.get(name) or []
-        if not isinstance(given, list):
-            self.bad(name, "must be a list")
-            return []
-        for index, item in enumerate(given):
-            if not isinstance(item, str) or not pattern.fullmatch(item):
-                self.bad(f"{name}[{index}]", f"must be {rule}")
-        return [str(item) for item in given]
-
-    def choice(self, entry: Mapping[str, Any], name: str, among: Collection[str], place: str) -> str | None:
-        given = entry.get(name)
-        if given is None or given in among:
-            return given
-        self.bad(f"{place}.{name}".strip("."), f"{suggestion(str(given), among)}There is: {', '.join(sorted(among))}")
-        return None
-
-    def mapping(self, entry: Mapping[str, Any], name: str, place: str = "") -> dict[str, Any]:
-        given = entry.get(name) or {}
-        if isinstance(given, dict):
-            return given
-        self.bad(f"{place}.{name}".strip("."), "must be a mapping")
-        return {}
-
-    def required(self, entry: Mapping[str, Any], names: Collection[str], place: str) -> None:
-        for name in names:
-            if entry.get(name) is None:
-                self.bad(f"{place}.{name}".strip("."), "is missing")
-
-    def unknown(self, place: str, entry: Mapping[str, Any], known: Collection[str]) -> None:
-        for name in set(entry) - set(known):
-            near = suggestion(str(name), known)
-            self.bad(f"{place}.{name}".strip("."), f"is not known. {near}There is: {', '.join(known)}")
-
-    def bad(self, place: str, text: str) -> None:
-        self.found.append(f"{place}: {text}" if place else text)
-
-    def raise_if_any(self) -> None:
-        found = sorted(dict.fromkeys(self.found))
-        if len(found) == 1:
-            raise ConfigurationError(f"{self.source}: {found[0]}")
-        if found:
-            raise ConfigurationError(f"{self.source}: {len(found)} mistakes\n  " + "\n  ".join(found))
-
 
 def _is_shipped(plugin: Plugin) -> bool:
     """An extractor of the wiring itself, not one of a tenant."""
     return plugin.kind == "extractors" and "--" not in plugin.name
-
-
-def read_credentials(project: Project, given: Any, names: Collection[str], source: str) -> dict[str, Any]:
-    """Credentials on their own, with exactly those names.
-
-    Raises:
-        ConfigurationError: one is missing, unknown, empty or cannot be read; all mistakes.
-    """
-    reader = _Reader(project, source)
-    given = given if isinstance(given, dict) else {}
-    reader.unknown("", given, names)
-    reader.required(given, names, "")
-    found = reader.credentials(None, given, "")
-    reader.raise_if_any()
-    return found

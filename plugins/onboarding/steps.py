@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pipe.errors import PipeError
 from pipe.files import keep
 from plugins import warehouse
 from plugins.onboarding import tenant_file
@@ -74,14 +77,7 @@ def _dataset(world: World, definition: Definition) -> Step | None:
     if place.exists():
         return None
 
-    def make() -> Undo:
-        try:
-            warehouse.create(world.project, definition.customer_id, loader, own)
-        except BaseException:
-            place.drop()
-            raise
-        return place.drop
-
+    make = partial(_made, lambda: warehouse.create(world.project, definition.customer_id, loader, own), place.drop)
     return Step(PROVISIONING, CREATE, "dataset", place.name, make)
 
 
@@ -100,11 +96,11 @@ def _customer(world: World, definition: Definition) -> Step | None:
     if before and dataclasses.replace(before, created_at=None, updated_at=None) == wanted:
         return None
 
-    def make() -> Undo:
-        world.registry.put_customer(wanted)
-        return lambda: (
-            world.registry.put_customer(before) if before else world.registry.remove_customer(definition.customer_id)
-        )
+    def undo() -> None:
+        if before:
+            world.registry.put_customer(before)
+        else:
+            world.registry.remove_customer(definition.customer_id)
 
     active = before is not None and before.is_active
     return Step(
@@ -112,7 +108,7 @@ def _customer(world: World, definition: Definition) -> Step | None:
         UPDATE if active else CREATE,
         "registry",
         f"tenant {definition.customer_id}",
-        make,
+        partial(_made, lambda: world.registry.put_customer(wanted), undo),
         _differences(before.as_dict() if before and active else {}, wanted.as_dict()) if active else (),
     )
 
@@ -125,12 +121,13 @@ def _secret(world: World, source: DataSource) -> Step | None:
     if before == source.credentials:
         return None
 
-    def make() -> Undo:
-        world.vault.write(source.customer_id, path, source.credentials)
+    def undo() -> None:
         if before is None:
-            return lambda: world.vault.delete(source.customer_id, path)
-        return lambda: world.vault.write(source.customer_id, path, before)
+            world.vault.delete(source.customer_id, path)
+        else:
+            world.vault.write(source.customer_id, path, before)
 
+    make = partial(_made, lambda: world.vault.write(source.customer_id, path, source.credentials), undo)
     return Step(CONFIGURING, UPDATE if before else CREATE, "secret", path, make)
 
 
@@ -176,19 +173,24 @@ def _left_over(world: World, definition: Definition) -> list[Step]:
 def _forget(world: World, customer_id: str, path: str) -> Step:
     def make() -> Undo:
         content = world.vault.read(customer_id, path)
-        world.vault.delete(customer_id, path)
-        return (lambda: None) if content is None else (lambda: world.vault.write(customer_id, path, content))
+
+        def undo() -> None:
+            if content is not None:
+                world.vault.write(customer_id, path, content)
+
+        return _made(lambda: world.vault.delete(customer_id, path), undo)
 
     return Step(CONFIGURING, REMOVE, "secret", path, make)
 
 
 def _row(world: World, wanted: Connector, before: Connector | None, change: str, details: tuple[str, ...] = ()) -> Step:
-    def make() -> Undo:
-        world.registry.put_connector(wanted)
+    def undo() -> None:
         if before is None:
-            return lambda: world.registry.remove_connector(wanted.customer_id, wanted.connector_id)
-        return lambda: world.registry.put_connector(before)
+            world.registry.remove_connector(wanted.customer_id, wanted.connector_id)
+        else:
+            world.registry.put_connector(before)
 
+    make = partial(_made, lambda: world.registry.put_connector(wanted), undo)
     return Step(CONFIGURING, change, "connector", wanted.connector_id, make, details)
 
 
@@ -198,12 +200,26 @@ def _file(world: World, definition: Definition) -> Step | None:
     if before == content:
         return None
 
-    def make() -> Undo:
-        keep(path, content)
-        return lambda: path.unlink(missing_ok=True) if before is None else keep(path, before)
+    def undo() -> None:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            keep(path, before)
 
     name = str(path.relative_to(world.project.root))
+    make = partial(_made, lambda: keep(path, content), undo)
     return Step(CONFIGURING, UPDATE if before else CREATE, "file", name, make, _diff(before, content))
+
+
+def _made(do: Callable[[], object], undo: Undo) -> Undo:
+    """Do it; where that fails half way, or its answer is lost, take back what there may be of it."""
+    try:
+        do()
+    except BaseException:
+        with suppress(PipeError):  # whatever keeps it from being done tells why
+            undo()
+        raise
+    return undo
 
 
 def _content(path: Path) -> bytes | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from pipe.errors import ConfigurationError
 from plugins.onboarding import reading
 from plugins.onboarding.catalogue import INDUSTRIES, types
 from plugins.onboarding.definition import SCHEDULES
@@ -30,8 +31,18 @@ def ask(project: Project) -> Definition:
     """Ask until there is a definition. Answers may also come from a pipe, one a line.
 
     Raises:
-        ConfigurationError: the answers do not make a definition; all mistakes.
+        ConfigurationError: the answers end too early, or do not make a definition; all mistakes.
     """
+    try:
+        content = _answers()
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise ConfigurationError("the answers end before the last question", remedy="One line each") from None
+    return reading.read(project, content, "the answers")
+
+
+def _answers() -> dict[str, Any]:
     content: dict[str, Any] = {
         "customer_id": _text("Id of the tenant (lower case, digits, _)"),
         "customer_name": _text("Name"),
@@ -48,8 +59,7 @@ def ask(project: Project) -> Definition:
             sources.append(_source(kind))
     while (kind := _choice("One more data source", (*types(), NONE), NONE)) != NONE:
         sources.append(_source(kind))
-    content = {name: value for name, value in {**content, "data_sources": sources}.items() if value}
-    return reading.read(project, content, "the answers")
+    return {name: value for name, value in {**content, "data_sources": sources}.items() if value}
 
 
 def _source(kind: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from pipe.files import keep
+from plugins import table
+from plugins.groups import Group
 from plugins.orchestration import cron, schedules, systemd
 from plugins.project import open_project
 
@@ -20,7 +22,7 @@ defs = load({root!r})
 '''
 
 
-@click.group("schedules")
+@click.group("schedules", cls=Group)
 def command() -> None:
     """List the schedules, or write them for cron, systemd or Dagster."""
 
@@ -29,9 +31,9 @@ def command() -> None:
 @click.pass_obj
 def list_command(directory: Path | None, /) -> None:
     """List every schedule with its tenant and job."""
-    for schedule in schedules.of(open_project(directory)):
-        when = schedule.cron or "by hand"
-        click.echo(f"{schedule.name:<28}{schedule.tenant:<20}{schedule.job:<20}{schedule.interval:<16}{when}")
+    found = schedules.of(open_project(directory))
+    rows = [(each.name, each.tenant, each.job, each.interval, each.cron or "by hand") for each in found]
+    table.show(("schedule", "tenant", "job", "interval", "cron"), rows)
 
 
 @command.command("export")

@@ -106,6 +106,7 @@ def _model(report: dict[str, Any]) -> Markup:
     expected, prior = report.get("expected_matches"), report.get("prior")
     rows = [
         ["Method", f"{report.get('method', '-')}: {report.get('reason', '')}"],
+        ["Compared", report.get("scope") or "all records"],
         ["Expected matches", "-" if expected is None else f"{expected:,.0f}"],
         ["Prior", "-" if prior is None else f"{prior:.2g}"],
         *([f"Trained {one['name']}", f"{one['outcome']} {one['reason']}"] for one in report.get("sessions", [])),

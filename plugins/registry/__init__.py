@@ -9,30 +9,44 @@ registry.record_run(result.as_dict())
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipe.errors import ConfigurationError
 from plugins import settings
 from plugins.registry.registry import Registry
 from plugins.registry.rows import Connector, Customer, Onboarding
+from plugins.settings import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from plugins.project import Project
     from plugins.registry.store import Store
 
 __all__ = ["Connector", "Customer", "Onboarding", "Registry", "open_registry"]
 
-KINDS: dict[str, dict[str, str | None]] = {
-    "duckdb": {"path": ".growthnav/registry.duckdb"},
-    "bigquery": {
-        "project": None,
-        "location": None,
-        "credentials_file": None,
-        "impersonate_service_account": None,
-        "api_endpoint": None,
-    },
+
+def _duckdb(project: Project, config: Mapping[str, Any]) -> Store:
+    from plugins.registry.duckdb_store import DuckDBStore
+
+    return DuckDBStore(project.root / str(config["path"]))
+
+
+def _bigquery(project: Project, config: Mapping[str, Any]) -> Store:
+    from plugins.registry.bigquery_store import BigQueryStore
+
+    del project
+    if not config["project"]:
+        raise ConfigurationError("the registry in BigQuery needs a project", field="registry.project")
+    return BigQueryStore(config)
+
+
+_OF_BIGQUERY = ("project", "location", "credentials_file", "impersonate_service_account", "api_endpoint")
+KINDS: dict[str, Kind[Store]] = {
+    "duckdb": Kind({"path": ".growthnav/registry.duckdb"}, _duckdb),
+    "bigquery": Kind(dict.fromkeys(_OF_BIGQUERY), _bigquery),
 }
-"""Where the registry may be, with the settings of each place and their defaults."""
+"""Where the registry may be."""
 
 
 def open_registry(project: Project) -> Registry:
@@ -41,16 +55,4 @@ def open_registry(project: Project) -> Registry:
     Raises:
         ConfigurationError: a setting of it is unknown or missing.
     """
-    kind, config = settings.read(project, "registry", KINDS, "duckdb")
-    store: Store
-    if kind == "duckdb":
-        from plugins.registry.duckdb_store import DuckDBStore
-
-        store = DuckDBStore(project.root / str(config["path"]))
-    else:
-        from plugins.registry.bigquery_store import BigQueryStore
-
-        if not config["project"]:
-            raise ConfigurationError("the registry in BigQuery needs a project", field="registry.project")
-        store = BigQueryStore(config)
-    return Registry(store)
+    return Registry(settings.opened(project, "registry", KINDS, "duckdb"))

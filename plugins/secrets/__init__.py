@@ -11,23 +11,46 @@ environment = {**meltano_call.environment(...), **values}       # of the child, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plugins import settings
-from plugins.secrets.vault import Vault, path, variable
+from plugins.secrets.vault import Resolver, Vault, path, variable
+from plugins.settings import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from plugins.project import Project
-    from plugins.secrets.vault import Resolver
 
 __all__ = ["Vault", "open_vault", "path", "variable"]
 
-KINDS: dict[str, dict[str, str | None]] = {
-    "file": {"directory": ".growthnav/secrets"},
-    "environment": {},
-    "google": {"project": None, "credentials_file": None, "api_endpoint": None},
+
+def _file(project: Project, config: Mapping[str, Any]) -> Resolver:
+    from plugins.secrets.file import FileResolver
+
+    return FileResolver(project.root / str(config["directory"]))
+
+
+def _environment(project: Project, config: Mapping[str, Any]) -> Resolver:
+    from plugins.secrets.environment import EnvironmentResolver
+
+    del config
+    return EnvironmentResolver(project.environment)
+
+
+def _google(project: Project, config: Mapping[str, Any]) -> Resolver:
+    from plugins.secrets.google import GoogleResolver
+
+    del project
+    return GoogleResolver(config)
+
+
+KINDS: dict[str, Kind[Resolver]] = {
+    "file": Kind({"directory": ".growthnav/secrets"}, _file),
+    "environment": Kind({}, _environment),
+    "google": Kind({"project": None, "credentials_file": None, "api_endpoint": None}, _google),
 }
-"""Where secrets may be kept, with the settings of each place and their defaults."""
+"""Where secrets may be kept."""
 
 
 def open_vault(project: Project) -> Vault:
@@ -36,18 +59,4 @@ def open_vault(project: Project) -> Vault:
     Raises:
         ConfigurationError: a setting of it is unknown or missing.
     """
-    kind, config = settings.read(project, "secrets", KINDS, "file")
-    resolver: Resolver
-    if kind == "file":
-        from plugins.secrets.file import FileResolver
-
-        resolver = FileResolver(project.root / str(config["directory"]))
-    elif kind == "environment":
-        from plugins.secrets.environment import EnvironmentResolver
-
-        resolver = EnvironmentResolver(project.environment)
-    else:
-        from plugins.secrets.google import GoogleResolver
-
-        resolver = GoogleResolver(config)
-    return Vault(resolver)
+    return Vault(settings.opened(project, "secrets", KINDS, "file"))

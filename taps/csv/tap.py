@@ -60,4 +60,4 @@ class TapCSV(PipeTap):
 
 def main() -> NoReturn:
     """Run `tap-csv`."""
-    command.plugin(TapCSV)
+    command.plugin(TapCSV, dataframes=False)

@@ -22,6 +22,8 @@ from taps.base.rest.retry import AgainError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from taps.base.rest.call import Call
+
 _CONNECT_SECONDS = 10
 _CHUNK = 1 << 17
 _FORM = "application/x-www-form-urlencoded"
@@ -32,32 +34,24 @@ class LibraryClient(Client):
 
     _library: ApiClient | None = None
 
-    def perform(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        data: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    def perform(self, call: Call) -> Reply:
         """One HTTP exchange, as in the base."""
-        sent = {**self.session.headers, "Accept": "*/*", **(headers or {})}
-        call: dict[str, Any] = {"header_params": sent, "query_params": _pairs(url, params)}
-        if isinstance(data, dict):
-            call |= {"header_params": {**sent, "Content-Type": _FORM}, "post_params": list(data.items())}
-        elif data:
-            call["body"] = msgspec.json.decode(data)
+        headers = {**self.session.headers, "Accept": "*/*", **call.headers}
+        sent: dict[str, Any] = {"header_params": headers, "query_params": _pairs(call.url, call.params)}
+        if isinstance(call.data, dict):
+            sent |= {"header_params": {**headers, "Content-Type": _FORM}, "post_params": list(call.data.items())}
+        elif call.data:
+            sent["body"] = msgspec.json.decode(call.data)
         deadline = time.monotonic() + 5 * self.timeout
         with _quiet():
             try:
                 response = self.library.call_api(
-                    url.partition("?")[0],
-                    method,
+                    call.url.partition("?")[0],
+                    call.method,
                     _host="",
                     _preload_content=False,
                     _request_timeout=(_CONNECT_SECONDS, self.timeout),
-                    **call,
+                    **sent,
                 )
             except ApiException as refused:
                 return _refusal(refused)

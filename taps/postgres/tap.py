@@ -89,4 +89,4 @@ class TapPostgres(SQLTap):
 
 def main() -> NoReturn:
     """Entry point of the executable."""
-    command.plugin(TapPostgres)
+    command.plugin(TapPostgres, dataframes=False)

@@ -17,9 +17,9 @@ from pipe.errors import RetriableError
 from taps.base.rest.client import Client, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import requests
+
+    from taps.base.rest.call import Call
 
 
 class LibraryClient(Client):
@@ -52,27 +52,19 @@ class LibraryClient(Client):
         made.headers = {}  # those of our own are enough; one of its would have answers made pretty
         return made
 
-    def perform(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        data: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    def perform(self, call: Call) -> Reply:
         """One HTTP exchange, as in the base; what is not of the API (the sign-in) goes as there."""
         root = f"{self.base_url}/services/data/v{self._version}/"
-        if not url.startswith(root):
-            return super().perform(method, url, params=params, data=data, headers=headers)
+        if not call.url.startswith(root):
+            return super().perform(call)
         self.library.base_url = root  # the library knows neither http nor a path before its own
-        sent = {"Content-Type": "application/json", **(headers or {})}
+        sent = {"Content-Type": "application/json", **call.headers}
         try:
             reply: Reply | None = self.library.restful(
-                url.removeprefix(root),
-                dict(params or {}),
-                method,
-                data=data,
+                call.url.removeprefix(root),
+                dict(call.params or {}),
+                call.method,
+                data=call.data,
                 headers=sent,
                 allow_redirects=False,
                 **self.patience,

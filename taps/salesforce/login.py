@@ -13,6 +13,7 @@ from xml.parsers.expat import ExpatError
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError
 from taps.base.rest.auth import OAuth
+from taps.base.rest.call import Call
 from taps.base.rest.credentials import CredentialStore
 from taps.base.rest.retry import AgainError
 from taps.base.rest.tap import CREDENTIALS_FILE
@@ -221,7 +222,7 @@ class _Posts:
     def post(self, url: str, data: str, headers: Mapping[str, str], **unused: Any) -> Any:
         import requests
 
-        reply = self._client.perform("POST", url, data=data.encode(), headers=headers)
+        reply = self._client.perform(Call("POST", url, data=data.encode(), headers=headers))
         response = requests.Response()
         response.status_code, response._content = reply.status, reply.content
         return response

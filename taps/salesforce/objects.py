@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipe.errors import DataError, SkippableError
 from taps.base.rest import bulk
 from taps.base.rest.bulk import LostJobError, Patience
+from taps.base.rest.call import Call
 from taps.base.rest.client import MissingError
 from taps.base.rest.cursor import Window
 from taps.base.rest.pages import URL
@@ -199,7 +200,7 @@ class BulkQuery:
 
         def perform() -> Reply:
             headers = {**self._client.signed(), "Accept": "text/csv"}
-            return self._client.perform("GET", url, params=params, headers=headers)
+            return self._client.perform(Call("GET", url, params, headers=headers))
 
         return self._client.exchange(perform, accept, where)
 

@@ -17,7 +17,7 @@ from taps.base.rest.resource import Resource
 from taps.base.rest.retry import AgainError
 from taps.base.rest.stream import RESTStream
 from taps.base.rest.template import fill
-from taps.shopify import queries
+from taps.shopify import nested, queries
 from taps.shopify.families import families
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from taps.base.rest.resource import Row
     from taps.base.stream import Rows
+    from taps.shopify.nested import Nested
     from taps.shopify.tap import TapShopify
 
 MUCH = timedelta(days=7)
@@ -43,12 +44,14 @@ class ListResource(Resource):
         kind: name of the type of its objects.
         inner: name and selection of a list inside every object; empty where there is none.
         bulk_query: what a bulk operation is asked for; empty where lists are read page by page.
+        nested: a list inside the items of another field, which is asked for apart.
         whole_scope: access scope without which a part of the objects is hidden.
     """
 
     kind: str = ""
     inner: tuple[str, str] = ("", "")
     bulk_query: str = ""
+    nested: Nested | None = None
     whole_scope: str = ""
 
 
@@ -70,16 +73,24 @@ class ListStream(RESTStream):
         return f"{text}; {hidden}" if hidden else text
 
     def read(self, window: Window | None) -> Iterator[list[Row]]:
-        """The objects that changed in that time, each with all of its inner list."""
+        """The objects that changed in that time, each with all of its lists."""
+        for rows in self._objects(window):
+            if self.resource.nested:
+                nested.fill(self, self.resource.nested, rows)
+            yield rows
+
+    def _objects(self, window: Window | None) -> Iterator[list[Row]]:
+        """The same, with their inner lists alone."""
         if window and self._is_much(window):
             try:
                 yield from bulk.read(BulkOperation(self, window), self, window, Patience(first=2.0))
             except TooLongError:
                 yield from self._halves(window)
             return
+        resource = self.resource
         for rows in super().read(window):
-            for row in rows:
-                self._complete(row)
+            for row in rows if resource.inner[0] else ():
+                row[resource.inner[0]] = self.whole(row, resource.kind, resource.inner)
             yield rows
 
     def _is_much(self, window: Window) -> bool:
@@ -93,30 +104,26 @@ class ListStream(RESTStream):
             raise RetriableError("Shopify gives up bulk operations of an hour, too", stream=self.name)
         middle = window.since + (window.until - window.since) / 2
         for half in (Window(window.since, middle), Window(middle, window.until)):
-            yield from self.read(half)
+            yield from self._objects(half)
 
-    def _complete(self, row: Row) -> None:
-        """Make the inner list a plain one, with what did not come along."""
-        resource, (name, _) = self.resource, self.resource.inner
-        if not name:
-            return
+    def whole(self, row: Row, kind: str, inner: tuple[str, str]) -> list[Row]:
+        """The inner list of an object of that kind: the part of it that came along, and what follows."""
+        name, _ = inner
         connection = row.get(name)
         if not isinstance(connection, dict) or not isinstance(connection.get("nodes"), list):
             raise DataError(f"an object without its {name}", stream=self.name)
-        row[name] = connection["nodes"]
         page = connection.get("pageInfo") or {}
         if not page.get("hasNextPage"):
-            return
+            return list(connection["nodes"])
         path = f"data.node.{name}"
         more = replace(
-            resource,
-            body=request(queries.following(resource.kind, resource.inner), {"id": "{of}", "after": "{token}"}),
+            self.resource,
+            body=request(queries.following(kind, inner), {"id": "{of}", "after": "{token}"}),
             records=f"{path}.nodes",
             may_lack=frozenset({"data", "extensions"}),  # the object is gone meanwhile
             pages=Token(f"{path}.pageInfo.endCursor", f"{path}.pageInfo.hasNextPage", {"token": page.get("endCursor")}),
         )
-        for found in self.walk(more, {"of": row["id"]}):
-            row[name] = row[name] + found.rows
+        return [*connection["nodes"], *(row for found in self.walk(more, {"of": row["id"]}) for row in found.rows)]
 
     def _hidden(self) -> str:
         """What Shopify does not show to this token; empty where it shows everything."""

@@ -26,7 +26,7 @@ RUN = (
     "{ bulkOperation { id } userErrors { code } } }"
 )
 OPERATION = "query($id: ID!) { bulkOperation(id: $id) { status errorCode url rootObjectCount } }"
-_FIRST_INNER, _MORE_INNER = 5, 100
+_FIRST_INNER, _SOME_INNER, _MORE_INNER = 5, 10, 100
 
 
 def fields(schema: dict[str, Any], parts: Mapping[str, str], inner: str = "") -> str:
@@ -49,6 +49,13 @@ def paged(root: str, selection: str, inner: tuple[str, str], arguments: str, *, 
         f"query({variables}$after: String) {{ {root}(after: $after{query}, {arguments}) "
         f"{{ nodes {{ {selection}{nested} }} {PAGE} }} }}"
     )
+
+
+def several(kind: str, inner: tuple[str, str]) -> str:
+    """Objects by their ids; of the inner list come the first."""
+    name, inside = inner
+    nested = f"{name}(first: {_SOME_INNER}) {{ nodes {{ {inside} }} {PAGE} }}"
+    return f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on {kind} {{ {nested} }} }} }}"
 
 
 def following(kind: str, inner: tuple[str, str]) -> str:

@@ -15,6 +15,7 @@ from taps.base.rest.pages import Token
 from taps.base.rest.resource import DELETED_AT, Resource, shape
 from taps.shopify import queries
 from taps.shopify.lists import ListResource, ListStream
+from taps.shopify.nested import Nested
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ PLACE = "address1 address2 city provinceCode zip countryCode phone"
 VISIT = "lastVisit { landingPage utmParameters { source medium campaign term content } }"
 PAIR = "key value"
 REFUND = f"id legacyResourceId createdAt processedAt updatedAt note totalRefundedSet {{ {MONEY} }}"
+REFUND_LINE = f"id quantity restockType restocked lineItem {{ id }} subtotalSet {{ {MONEY} }} totalTaxSet {{ {MONEY} }}"
 TRANSACTION = f"id kind status gateway test createdAt processedAt amountSet {{ {MONEY} }}"
 LINE = (
     "id name title variantTitle sku vendor quantity currentQuantity isGiftCard requiresShipping "
@@ -185,6 +187,7 @@ def streams(*, by_bulk: bool) -> list[Resource]:
             10,
             by_bulk=by_bulk,
             inner=("lineItems", LINE),
+            nested=Nested("refunds", "Refund", ("refundLineItems", REFUND_LINE)),
             permission="read_orders and access to protected customer data",
             whole_scope="read_all_orders",
         ),

@@ -51,6 +51,7 @@ class _Work:
     path: Path
     rows: int
     activate: int | None
+    has_marks: bool
     digest: str
 
 
@@ -129,7 +130,7 @@ class BigQueryLoader:
         self._seen[digest.hexdigest()] += 1
         digest.update(b"%d" % self._seen[digest.hexdigest()])
         columns = [column for _, column in loaded]
-        return _Work(batch.schema.stream, columns, path, rows, activate, digest.hexdigest()[:24])
+        return _Work(batch.schema.stream, columns, path, rows, activate, staged.has_marks, digest.hexdigest()[:24])
 
     def _apply_all(self, works: list[_Work]) -> PipeError | None:
         """Do what there is to do for one table, in order; what went wrong."""
@@ -157,7 +158,7 @@ class BigQueryLoader:
                 for field in self._tables.columns(work.stream)
                 if field.name not in names and field.mode != "REQUIRED"
             ]
-            rows = merge.Rows(table, staging, work.columns, emptied, self._hard_delete)
+            rows = merge.Rows(table, staging, work.columns, emptied, self._hard_delete, work.has_marks)
             statements.append(merge.statement(rows))
             self._load(work, staging, job, labels)
         if work.activate is not None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipe import times
-from targets.core.columns import DELETED_AT, TABLE_VERSION, DataType
+from targets.core.columns import DELETED_AT, METADATA_PREFIX, TABLE_VERSION, DataType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from targets.bigquery.columns import BigQueryColumn
+
+
+_IS_DELETED = f"s.`{DELETED_AT}` IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Rows:
     emptied: Sequence[str] = ()
     """Columns of the table that a row that comes again has no value for."""
     hard_delete: bool = False
+    has_marks: bool = False
+    """Some rows are a key and `_sdc_deleted_at` alone, and say nothing of the other columns."""
 
     @property
     def keys(self) -> list[BigQueryColumn]:
@@ -41,8 +46,19 @@ class Rows:
     @property
     def dead(self) -> str | None:
         """GoogleSQL that is true for a row that is to be removed."""
-        mark = next((column for column in self.columns if self._is_mark(column)), None)
-        return f"s.{quoted(mark.name)} IS NOT NULL" if mark else None
+        return _IS_DELETED if any(map(self._is_mark, self.columns)) else None
+
+    @property
+    def mark(self) -> str | None:
+        """GoogleSQL that is true for a row that only says that its key is deleted."""
+        if self.hard_delete or not self.has_marks:
+            return None
+        others = (
+            f"s.{quoted(column.name)} IS NULL"
+            for column in self.columns
+            if not column.is_key and not column.origin.name.startswith(METADATA_PREFIX)
+        )
+        return " AND ".join((_IS_DELETED, *others))
 
     def _is_mark(self, column: BigQueryColumn) -> bool:
         return self.hard_delete and column.origin.name == DELETED_AT
@@ -81,8 +97,12 @@ def _merge(rows: Rows) -> str:
     names = ", ".join(quoted(column.name) for column in rows.stored)
     values = ", ".join(f"s.{quoted(column.name)}" for column in rows.stored)
     clauses = [f"WHEN MATCHED AND {rows.dead} THEN DELETE"] if rows.dead else []
+    if rows.mark:
+        first = f"COALESCE(t.{quoted(DELETED_AT)}, s.{quoted(DELETED_AT)})"
+        clauses.append(f"WHEN MATCHED AND {rows.mark} THEN UPDATE SET {quoted(DELETED_AT)} = {first}")
     clauses += [f"WHEN MATCHED THEN UPDATE SET {', '.join(matched)}"] if matched else []
-    wanted = f" AND NOT ({rows.dead})" if rows.dead else ""
+    left_out = rows.dead or rows.mark
+    wanted = f" AND NOT ({left_out})" if left_out else ""
     clauses.append(f"WHEN NOT MATCHED{wanted} THEN INSERT ({names}) VALUES ({values})")
     return "\n".join(
         (f"MERGE {quoted(rows.table)} AS t", f"USING ({_source(rows, rows.columns)}) AS s", f"ON {same}", *clauses)

@@ -62,12 +62,7 @@ class LocalStaging:
         """
         stream, execute = staged.batch.schema.stream, self._connection.execute
         with engine_errors(stream):
-            if before is not None:
-                execute(f"DELETE FROM {staged.table} WHERE rowid >= {staged.rows_before(before)}")
-            keys = ", ".join(f"c{number}" for number, column in columns if column.is_key)
-            if keys:
-                last = f"SELECT max(rowid) FROM {staged.table} GROUP BY {keys}"
-                execute(f"DELETE FROM {staged.table} WHERE rowid NOT IN ({last})")
+            self._stager.settle(staged, before)
             self._refuse_odd_times(staged, columns)
             values = ", ".join(
                 f"{column.exported(f'c{number}', form)} AS {quoted(column.name)}" for number, column in columns

@@ -59,6 +59,7 @@ _PLAIN = {
 }
 _EXACT = (DataType.INTEGER, DataType.BIG_INTEGER, DataType.DECIMAL)
 
+METADATA_PREFIX = "_sdc_"
 DELETED_AT, TABLE_VERSION = "_sdc_deleted_at", "_sdc_table_version"
 OPTIONAL = {DELETED_AT: DataType.TIMESTAMP, TABLE_VERSION: DataType.INTEGER}
 """Properties that are read from every record, declared or not; their columns are made once a record has one."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from targets.core.columns import DataType
 from targets.core.loader import Refusal, Reject
 from targets.duckdb import sources
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
     from targets.core.spool import Part
     from targets.duckdb.staged import StagedTable
@@ -32,6 +35,8 @@ class Findings:
     """Rows with a decimal that may have been rounded on its way."""
     lacking: int | None
     """First good row without a needed value."""
+    marks: int
+    """Rows that are marks (see `StagedTable.is_mark`)."""
     filled: frozenset[int]
     """Optional columns that have a value somewhere."""
     too_large: tuple[int, ...]
@@ -43,35 +48,53 @@ class Findings:
 def look(connection: DuckDBPyConnection, staged: StagedTable) -> Findings:
     """Look at all of it once."""
     columns = list(enumerate(staged.columns))
-    lacking = " OR ".join(column.is_lacking(f"c{number}") for number, column in columns if column.origin.required)
+    needed = [(f"c{number}", column) for number, column in columns if column.origin.required]
+    keyless = _any(column.is_lacking(name) for name, column in needed if column.is_key)
+    lacking = _any(column.is_lacking(name) for name, column in needed if not column.is_key)
     optional = [number for number, column in columns if column.origin.optional]
     whole = [number for number, column in columns if column.kind is DataType.INTEGER]
     doubles = [number for number, column in columns if column.kind is DataType.DOUBLE]
     aggregates = [
         "count(bad)",
         "count(*) FILTER (WHERE rounded)",
-        f"min(rowid) FILTER (WHERE bad IS NULL AND ({lacking or 'false'}))",
+        f"min(rowid) FILTER (WHERE bad IS NULL AND ({keyless} OR ({lacking} AND NOT {staged.is_mark})))",
+        f"count(*) FILTER (WHERE {staged.is_mark})",
         *(f"count(c{number}) > 0" for number in optional),
         *(f"count(*) FILTER (WHERE bad IS NULL AND abs(c{number}) > {BIGINT_MAX}) > 0" for number in whole),
         *(f"count(*) FILTER (WHERE bad IS NULL AND NOT isfinite(c{number}))" for number in doubles),
     ]
     found = connection.execute(f"SELECT {', '.join(aggregates)} FROM {staged.table}").fetchall()
-    bad, rounded, first, *flags = found[0]
+    bad, rounded, first, marks, *flags = found[0]
     are_filled, flags = flags[: len(optional)], flags[len(optional) :]
     are_large, odd = flags[: len(whole)], flags[len(whole) :]
     return Findings(
         bad,
         rounded,
         first,
+        marks,
         frozenset(number for number, filled in zip(optional, are_filled, strict=True) if filled),
         tuple(number for number, large in zip(whole, are_large, strict=True) if large),
         {staged.columns[number].origin.name: count for number, count in zip(doubles, odd, strict=True) if count},
     )
 
 
+def _any(tests: Iterable[str]) -> str:
+    return f"({' OR '.join(tests) or 'false'})"
+
+
+def key_hashes(connection: DuckDBPyConnection, staged: StagedTable) -> NDArray[np.uint64]:
+    """The engine's hashes of the keys as they are stored, in order."""
+    stored = ", ".join(f"CAST({column.stored(name)} AS {column.sql_type})" for name, column in staged.keys.items())
+    found = connection.execute(f"SELECT hash({stored}) AS hash FROM {staged.table}").fetchnumpy()
+    return np.sort(np.asarray(found["hash"], np.uint64))
+
+
 def has_key_twice(connection: DuckDBPyConnection, staged: StagedTable) -> bool:
     """Whether two rows have the same key."""
     if not staged.keys:
+        return False
+    hashes = key_hashes(connection, staged)
+    if not (hashes[1:] == hashes[:-1]).any():
         return False
     query = f"SELECT count(*) > count(DISTINCT ({', '.join(staged.keys)})) FROM {staged.table}"
     return bool(connection.execute(query).fetchall()[0][0])

@@ -13,6 +13,7 @@ from pipe import times
 from targets.core.columns import DELETED_AT, TABLE_VERSION
 from targets.duckdb import checks, database
 from targets.duckdb.columns import plan, quoted
+from targets.duckdb.known import KnownKeys
 from targets.duckdb.staging import Stager
 from targets.duckdb.tables import Tables
 
@@ -33,7 +34,8 @@ class DuckDBLoader:
         self._hard_delete = bool(config["hard_delete"])
         self._tables = Tables(self._connection, config["default_target_schema"], hard_delete=self._hard_delete)
         self._stager = Stager(self._connection, self.spool, may_view=True)
-        self._streams: set[str] = set()
+        self._known: dict[str, KnownKeys | None] = {}
+        """Of each stream that has been merged the keys its table has, unless that had rows before this run."""
 
     def stage(self, batch: Batch) -> StagedTable:
         """Bring a batch into a temporary table and check it."""
@@ -51,18 +53,19 @@ class DuckDBLoader:
             for each in staged:
                 stream = each.batch.schema.stream
                 with database.engine_errors(stream):
+                    if stream not in self._known:
+                        self._known[stream] = KnownKeys(each.key_types) if self._tables.is_empty(stream) else None
                     self._tables.prepare(each)
                     self._merge(each, before)
                     if each.batch.activate is not None and before is None:
                         self._activate(stream, each.batch.activate)
-                self._streams.add(stream)
         for each in staged:
             self._stager.drop(each)
 
     def close(self) -> None:
         """Close the file, tidied if it needs it, and remove the spool."""
         with suppress(duckdb.Error):  # closing must not hide why the run ends
-            if any(self._tables.fragmented(stream) for stream in self._streams):
+            if self._tables.fragmented(self._known):
                 self._connection.execute("RESET max_vacuum_tasks")
             self._connection.close()
         self.spool.close()
@@ -79,24 +82,26 @@ class DuckDBLoader:
             raise
 
     def _merge(self, staged: StagedTable, before: int | None) -> None:
-        """Replace the rows whose keys came, append the others; without a key, append all."""
+        """Replace the rows whose keys came and append the others; without a key, append all."""
         execute = self._connection.execute
-        source, table = staged.table, self._tables.name(staged.batch.schema.stream)
-        columns = dict(enumerate(staged.columns))
-        if before is not None:
-            execute(f"DELETE FROM {source} WHERE rowid >= {staged.rows_before(before)}")
+        stream, source = staged.batch.schema.stream, staged.table
+        table = self._tables.name(stream)
+        self._stager.settle(staged, before)
+        alive = f"WHERE {staged.mark} IS NULL" if self._hard_delete else ""
         if staged.keys:
-            if not staged.is_view and checks.has_key_twice(self._connection, staged):
-                keys = ", ".join(staged.keys)  # the last that came stays
-                execute(f"DELETE FROM {source} WHERE rowid NOT IN (SELECT max(rowid) FROM {source} GROUP BY {keys})")
             same = " AND ".join(
                 f"t.{quoted(column.name)} = {column.stored(f's.{name}')}" for name, column in staged.keys.items()
             )
-            execute(f"DELETE FROM {table} AS t USING {source} AS s WHERE {same}")
-        alive = ""
-        if self._hard_delete:
-            deleted = next(number for number, column in columns.items() if column.origin.name == DELETED_AT)
-            alive = f"WHERE c{deleted} IS NULL"
+            if staged.has_marks and not self._hard_delete:
+                marked = f"{quoted(DELETED_AT)} = coalesce(t.{quoted(DELETED_AT)}, s.{staged.mark})"
+                marks = f"(SELECT * FROM {source} WHERE {staged.is_mark})"
+                execute(f"UPDATE {table} AS t SET {marked} FROM {marks} AS s WHERE {same}")
+                execute(f"DELETE FROM {source} WHERE {staged.is_mark}")
+            hashes, known = checks.key_hashes(self._connection, staged), self._known[stream]
+            if known is None or known.may_have(hashes):
+                execute(f"DELETE FROM {table} AS t USING {source} AS s WHERE {same}")
+            if known is not None and not known.add(hashes, staged.key_types):
+                self._known[stream] = None
         stored = {
             quoted(column.name): column.stored(f"c{number}") for number, column in self._tables.stored(staged).items()
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from targets.core.columns import DataType
+from targets.core.columns import DELETED_AT, METADATA_PREFIX, DataType
 from targets.core.loader import Staged
 from targets.duckdb.columns import SQL_TYPES, Column
 
@@ -23,6 +23,8 @@ class StagedTable(Staged):
     columns: tuple[Column, ...] = ()
     filled: frozenset[int] = frozenset()
     """Numbers of the optional columns that have a value in some row."""
+    has_marks: bool = False
+    """Some rows are marks (see `is_mark`)."""
     broken: dict[int, bytes] = field(default_factory=dict)
     """Rows whose record is no object, as they came."""
     parts: tuple[tuple[Part, int, int], ...] = ()
@@ -32,6 +34,28 @@ class StagedTable(Staged):
     def keys(self) -> dict[str, Column]:
         """The key columns by their names here."""
         return {f"c{number}": column for number, column in enumerate(self.columns) if column.is_key}
+
+    @property
+    def key_types(self) -> tuple[str, ...]:
+        """SQL types of the key columns."""
+        return tuple(column.sql_type for column in self.keys.values())
+
+    @property
+    def mark(self) -> str:
+        """Name here of the column that says when the source deleted the row."""
+        return next(f"c{number}" for number, column in enumerate(self.columns) if column.origin.name == DELETED_AT)
+
+    @property
+    def is_mark(self) -> str:
+        """SQL that is true for a mark: a deletion that came with its key alone, and says nothing of other columns."""
+        if not self.keys:
+            return "false"
+        others = [
+            f"c{number} IS NULL"
+            for number, column in enumerate(self.columns)
+            if not column.is_key and not column.origin.name.startswith(METADATA_PREFIX)
+        ]
+        return f"({' AND '.join((f'{self.mark} IS NOT NULL', *others))})"
 
     def widen(self, number: int) -> None:
         """Give column `number` the type for larger whole numbers."""

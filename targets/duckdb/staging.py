@@ -72,6 +72,7 @@ class Stager:
         if found.bad:
             staged.rejects = checks.rejects(self._connection, staged)
             self._connection.execute(f"DELETE FROM {staged.table} WHERE bad IS NOT NULL")
+        staged.has_marks = found.marks > 0
         if found.lacking is not None:
             staged.refusal = checks.refusal(self._connection, staged, found.lacking)
         return staged
@@ -82,6 +83,39 @@ class Stager:
             self.drop(staged)
             staged.is_view = False
             self._fill(staged, staged.batch.parts)
+
+    def settle(self, staged: StagedTable, before: int | None) -> None:
+        """Leave one row a key: the last that came, with the mark that came after it; a mark alone where no row came.
+
+        Args:
+            staged: a batch; a view has a row a key already.
+            before: leave out records from this input line on; None takes all.
+        """
+        execute, table = self._connection.execute, staged.table
+        if before is not None:
+            execute(f"DELETE FROM {table} WHERE rowid >= {staged.rows_before(before)}")
+        if staged.is_view or not checks.has_key_twice(self._connection, staged):
+            return
+        keys = ", ".join(staged.keys)
+        if staged.has_marks:
+            self._mark(staged, keys)
+        execute(f"DELETE FROM {table} WHERE rowid NOT IN (SELECT max(rowid) FROM {table} GROUP BY {keys})")
+
+    def _mark(self, staged: StagedTable, keys: str) -> None:
+        """Have each key's last row take the first mark that came after it, and leave no other mark of the key."""
+        table, mark, is_mark = staged.table, staged.mark, staged.is_mark
+        places = (
+            f"(SELECT rowid AS place, {is_mark} AS marks, {mark} AS moment, min(rowid) OVER same AS first, "
+            f"max(rowid) FILTER (WHERE NOT {is_mark}) OVER same AS last FROM {table} "
+            f"WINDOW same AS (PARTITION BY {keys}))"
+        )
+        self._connection.execute(
+            f"UPDATE {table} AS t SET {mark} = coalesce(t.{mark}, m.moment) FROM "
+            f"(SELECT last, arg_min(moment, place) AS moment FROM {places} WHERE marks AND place > last GROUP BY last) "
+            "AS m WHERE t.rowid = m.last"
+        )
+        gone = f"SELECT place FROM {places} WHERE marks AND (last IS NOT NULL OR place > first)"
+        self._connection.execute(f"DELETE FROM {table} WHERE rowid IN ({gone})")
 
     def drop(self, staged: StagedTable) -> None:
         """Let go of a table, or of a view and its files."""
@@ -101,7 +135,7 @@ class Stager:
             self._connection.execute(f"CREATE TEMP VIEW {staged.table} ({names}) AS SELECT *, 0 FROM ({selects})")
             staged.is_view = True
             found = checks.look(self._connection, staged)
-            is_plain = not (found.bad or found.rounded or found.too_large) and found.lacking is None
+            is_plain = not (found.bad or found.rounded or found.too_large or found.marks) and found.lacking is None
             if is_plain and not checks.has_key_twice(self._connection, staged):
                 staged.rows = sum(rows)
                 return found

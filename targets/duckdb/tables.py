@@ -13,6 +13,8 @@ from targets.core.columns import DELETED_AT, OPTIONAL, TABLE_VERSION, folded
 from targets.duckdb.columns import SQL_TYPES, Column, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from targets.duckdb.staged import StagedTable
 
 logger = logging.getLogger(__name__)
@@ -63,14 +65,25 @@ class Tables:
             or (number in staged.filled and not (self._hard_delete and column.origin.name == DELETED_AT))
         }
 
-    def fragmented(self, stream: str) -> bool:
-        """Whether a table has far more row groups than its rows need."""
-        name = self.name(stream)
-        groups, rows = self._connection.execute(
-            f"SELECT (SELECT count(DISTINCT row_group_id) FROM pragma_storage_info(?)), (SELECT count(*) FROM {name})",
-            [name],
-        ).fetchone() or (0, 0)
-        return bool(groups > FRAGMENTS_BORNE * (rows // ROW_GROUP_ROWS + 1))
+    def fragmented(self, streams: Iterable[str]) -> bool:
+        """Whether tables have together far more row groups than their rows need.
+
+        Together, for tidying one rewrites the small row groups of all: a fifth of a load of 4,000,000 conversions, when
+        it was done for a table of a few thousand rows.
+        """
+        groups = needed = 0
+        for name in map(self.name, streams):
+            query = f"SELECT (SELECT count(DISTINCT row_group_id) FROM pragma_storage_info(?)), count(*) FROM {name}"
+            found, rows = self._connection.execute(query, [name]).fetchone() or (0, 0)
+            groups += found
+            needed += rows // ROW_GROUP_ROWS + 1
+        return bool(groups > FRAGMENTS_BORNE * needed)
+
+    def is_empty(self, stream: str) -> bool:
+        """Whether there is no table of a stream yet, or no row in it."""
+        if not self.columns(stream):
+            return True
+        return not self._connection.execute(f"SELECT 1 FROM {self.name(stream)} LIMIT 1").fetchall()
 
     def prepare(self, staged: StagedTable) -> None:
         """Make or widen the table for the rows of `staged`."""

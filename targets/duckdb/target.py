@@ -72,4 +72,4 @@ class TargetDuckDB(CoreTarget):
 
 def main() -> NoReturn:
     """Run `target-duckdb`."""
-    command.plugin(TargetDuckDB)
+    command.plugin(TargetDuckDB, dataframes=False)

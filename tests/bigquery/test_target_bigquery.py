@@ -288,6 +288,22 @@ def test_hard_delete(place: Place) -> None:
     assert place.rows("SELECT id FROM {}.s") == [("d",)]
 
 
+def test_a_deletion_with_its_key_alone_marks_its_row_and_no_more(place: Place) -> None:
+    known, gone = schema("s", {"id": TEXT, "o": {"type": ["null", "object"]}}, "id"), {"_sdc_deleted_at": "2024-01-01"}
+    rows = [record("s", id=each, o={"v": each}) for each in "abc"]
+    deleted = "SELECT id, JSON_VALUE(o, '$.v'), STRING(DATE(_sdc_deleted_at)) FROM {}.s ORDER BY id"
+    assert place.load(known, *rows).code == 0
+    done = place.load(known, record("s", id="a", **gone), record("s", id="never", **gone), *rows[1:2], rows[2])
+    assert done.code == 0, done.log
+    assert place.rows(deleted) == [("a", "a", "2024-01-01"), ("b", "b", None), ("c", "c", None)]
+    later = {"_sdc_deleted_at": "2024-02-02"}
+    done = place.load(known, record("s", id="a", **later), rows[1], record("s", id="b", **later), rows[2])
+    assert done.code == 0, done.log
+    assert place.rows(deleted) == [("a", "a", "2024-01-01"), ("b", "b", "2024-02-02"), ("c", "c", None)]
+    assert place.load(known, *rows[:2]).code == 0
+    assert place.rows(deleted) == [("a", "a", None), ("b", "b", None), ("c", "c", None)]
+
+
 def test_two_tenants_have_two_datasets(place: Place) -> None:
     for tenant in ("Bakery-BQ", "corner.shop"):
         settings = {"tenant": tenant, "dataset": None, "labels": {"Team": "x"}} | {"labels": {"team": "Sales & Co"}}

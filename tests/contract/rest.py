@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import pytest
 from contract.rest_runs import Run, run_tap, stored
+from contract.sdk import run_all
 from servers.rest import Fault, Service
 
 from pipe.errors import CredentialsError, DataError, PipeError, RetriableError
@@ -125,6 +126,13 @@ class RESTContract:
         for name, schema in self.tap.config_jsonschema["properties"].items():
             assert schema["title"], name
             assert schema["description"].endswith("."), name
+
+    @pytest.mark.filterwarnings(
+        "ignore:Fields in transformed catalog but not in records"
+    )  # `_extra`, marks: rightly few
+    def test_the_sdks_own_tests_pass(self, standin: Service):
+        streams = len(self.tap(config=self.settings(standin)).streams)
+        assert run_all(self.tap, self.settings(standin), {EXTRA, DELETED_AT, *self.allow_empty}) > 5 * streams
 
     def test_a_stream_is_at_most_twelve_lines_beside_its_schema(self):
         module, declarers = self.declarations

@@ -9,6 +9,8 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
+from servers.rest import Service
+
 from pipe.errors import PipeError
 from taps.base.rest.tap import RESTTap
 
@@ -88,6 +90,26 @@ def run_tap(
     run.messages = [json.loads(line) for line in run.output.splitlines()]
     run.log = log.getvalue()
     return run
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A tap, and the settings that the runs of a test file have in common."""
+
+    tap: type[RESTTap]
+    config: dict[str, Any]
+
+    def attempt(self, service: Service, streams: list[str] | None = None, state: Any = None, **settings: Any) -> Run:
+        """A run against the stand-in, with other settings; None takes one away."""
+        given = {**self.config, "api_url": service.url, **settings}
+        return run_tap(self.tap, {name: value for name, value in given.items() if value is not None}, state, streams)
+
+    def sync(self, service: Service, streams: list[str] | None = None, state: Any = None, **settings: Any) -> Run:
+        """The same; it must end well, and have asked for nothing that the service does not know."""
+        run = self.attempt(service, streams, state, **settings)
+        assert run.error is None, run.error
+        assert not service.problems
+        return run
 
 
 def stored(*parts: list[Message]) -> dict[str, dict[Key, Message]]:

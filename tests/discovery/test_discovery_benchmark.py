@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import made_tables
 import pytest
 import vendor_tables
 from click.testing import CliRunner
@@ -80,6 +81,25 @@ def test_headers_that_nothing_was_learnt_from() -> None:
     rows = vendor_tables.rows(vendor_tables.UNSEEN)
     found = figures([row for row in rows if row["variant"] == "original"], benchmark.predict(rows))
     assert_bars(found, top1=0.82)
+
+
+@pytest.mark.parametrize("name", ["made", "made_2"])
+def test_tables_made_here_and_learnt_from(name: str) -> None:
+    rows = made_tables.rows(vendor_tables.UNSEEN.with_name(f"{name}.txt"))
+    found = figures(rows, benchmark.predict(rows))
+    assert found.f1_lenient >= 0.96
+    assert found.top1_all >= 0.95
+    assert found.personal_false == 0
+    nameless = made_tables.without_names(rows)
+    assert figures(nameless, benchmark.predict(nameless)).f1_lenient >= 0.80
+
+
+def test_tables_drawn_by_lot_that_nothing_was_learnt_from() -> None:
+    """Measured, never looked at: what tables of other vendors get, named and without names."""
+    rows = made_tables.rows(made_tables.JUDGE)
+    assert_bars(figures(rows, benchmark.predict(rows)), top1=0.84)
+    nameless = made_tables.without_names(rows)
+    assert figures(nameless, benchmark.predict(nameless)).f1_lenient >= 0.60
 
 
 @pytest.mark.quality

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from discovery.dates import date_format, is_clock
+from discovery.profile import profile_rows
+from discovery.propose import ColumnProposal, propose
 from pipe.times import time_parser
 
 ENCODINGS = [
@@ -33,6 +35,9 @@ ENCODINGS = [
     ("%b-%d-%y", ["May-13-24"], "2024-05-13T00:00:00.000000Z"),
     ("%d %b %Y", ["13 May 2024"], "2024-05-13T00:00:00.000000Z"),
     ("%A, %B %d, %Y", ["Monday, May 13, 2024"], "2024-05-13T00:00:00.000000Z"),
+    ("%Y-%m-%d %H:%M %Z", ["2024-05-13 10:05 EDT", "2024-01-13 10:05 EST"], "2024-05-13T14:05:00.000000Z"),
+    ("%d.%m.%Y %H:%M:%S %Z", ["13.05.2024 14:05:09 CEST"], "2024-05-13T12:05:09.000000Z"),
+    ("%m/%d/%Y %I:%M %p %Z", ["05/13/2024 02:05 PM PDT"], "2024-05-13T21:05:00.000000Z"),
 ]
 
 
@@ -64,3 +69,22 @@ def test_other_values_are_no_times(values: list[str]) -> None:
 def test_times_of_day() -> None:
     assert all(map(is_clock, ["14:05", "14:05:09", "2:05 PM", "02:05:09 am"]))
     assert not any(map(is_clock, ["25:00", "14", "14:60", "1:2:3:4"]))
+
+
+def column_of(values: list[str]) -> ColumnProposal:
+    rows = [{"order_id": number, "created_at": value, "total": "9.50"} for number, value in enumerate(values, 1)]
+    return propose(profile_rows("orders", rows)).column("created_at")
+
+
+def test_abbreviations_that_a_table_makes_clear_get_a_zone() -> None:
+    found = column_of(["2024-03-01 10:00 CST", "2024-03-01 11:00 EST", "2024-07-01 11:00 CDT"])
+    assert (found.target, found.time_format, found.zone) == ("timestamp", "%Y-%m-%d %H:%M %Z", "America/Chicago")
+    assert found.doubt is None
+
+
+@pytest.mark.parametrize("name", ["IST", "CST", "AST"])
+def test_abbreviations_of_several_zones_are_for_a_person(name: str) -> None:
+    found = column_of([f"2024-03-01 10:00 {name}", f"2024-03-02 11:00 {name}"])
+    assert found.target == "timestamp"
+    assert found.doubt is not None
+    assert name in found.doubt

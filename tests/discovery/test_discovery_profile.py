@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import tracemalloc
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from discovery import batch_files
 from discovery.profile import (
     StreamProfiler,
     TableProfile,
@@ -20,6 +25,7 @@ from discovery.profile import (
     profile_rows,
     profile_singer,
 )
+from pipe import batches
 from pipe.errors import DataError, RetriableError
 
 ROWS: list[dict[str, Any]] = [
@@ -68,6 +74,75 @@ def as_batch(path: Path) -> TableProfile:
     file.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
     message = {"type": "BATCH", "stream": "orders", "encoding": {"format": "jsonl"}, "manifest": [file.as_uri()]}
     return profile_singer([json.dumps(message).encode()])["orders"]
+
+
+ODD: list[dict[str, Any]] = [
+    {
+        "id": number,
+        "big": 10**15 + number,
+        "amount": Decimal(number * 7 % 1000) / 100,
+        "rate": number / 7 if number % 5 else None,
+        "yes": number % 2 == 0,
+        "at": datetime(2024, 5, 1, tzinfo=UTC) + timedelta(minutes=number),
+        "local": datetime(2024, 5, 1) + timedelta(seconds=number),  # noqa: DTZ001
+        "day": date(2024, 5, 1) + timedelta(days=number % 90),
+        "text": ("", " ", None, "4111 1111 1111 1111", f"note {number}")[number % 5],
+        "a.b": f"k{number % 3}",
+    }
+    for number in range(5_000)
+]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+@pytest.mark.parametrize("files", [1, 3])
+def test_typed_files_give_the_profile_of_their_records(form: str, files: int, tmp_path: Path) -> None:
+    """Column by column or record by record: every figure is the same, the sample too."""
+    message = as_files(pa.Table.from_pylist(ODD), form, files, tmp_path)
+    records = StreamProfiler("odd")
+    for line in batches.records(message):
+        records.add(json.loads(line))
+    columns = StreamProfiler("odd")
+    assert batch_files.add(columns, message, {}) == len(ODD)
+    assert columns.profile() == records.profile()
+    few = StreamProfiler("odd")
+    assert batch_files.add(few, message, {}, most=2_345) == 2_345
+    assert few.profile().rows_seen == 2_345
+
+
+def test_files_with_objects_are_looked_into(tmp_path: Path) -> None:
+    rows = [{"id": number, "customer": {"email": f"p{number}@mail.example"}, "tags": ["a"]} for number in range(20)]
+    message = as_files(pa.Table.from_pylist(rows), "parquet", 1, tmp_path)
+    profiler = StreamProfiler("nested")
+    assert batch_files.add(profiler, message, {}, most=15) == 15
+    assert [column.name for column in profiler.profile().columns] == ["id", "customer.email", "tags"]
+
+
+def test_typed_files_take_bounded_memory(tmp_path: Path) -> None:
+    def peak(rows: int) -> int:
+        table = pa.table({"id": [f"{number:020}" for number in range(rows)]})
+        message = as_files(table, "parquet", 1, tmp_path)
+        del table
+        tracemalloc.start()
+        batch_files.add(StreamProfiler("long"), message, {})
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(200_000) < 1.5 * peak(40_000)
+
+
+def as_files(table: pa.Table, form: str, files: int, folder: Path) -> batches.BatchMessage:
+    uris = []
+    step = -(-table.num_rows // files)
+    for number in range(files):
+        path, part = folder / f"{number}.{form}", table.slice(number * step, step)
+        if form == "parquet":
+            pq.write_table(part, path)
+        else:
+            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, part.schema) as writer:
+                writer.write_table(part)
+        uris.append(path.as_uri())
+    return batches.BatchMessage("odd", {"format": form}, uris)
 
 
 @pytest.mark.parametrize("way", [as_csv, as_parquet, as_table, as_records, as_batch])

@@ -241,6 +241,18 @@ def test_all_contradictions_at_once_and_lost_or_double_rows(text: str) -> None:
     assert "no such stream" in refused(text.replace("## Stream `checks`", "## Stream `cheques`"))
 
 
+def test_what_nothing_fills_is_told_in_the_same_round(text: str) -> None:
+    """A typo in one row and a required field taken from another: both are told, neither twice."""
+    changed = edit(edit(text, "Net | gross", action="Review"), "Cell", target="fone")
+    message = refused(changed)
+    assert "2 contradictions" in message
+    assert "no target 'fone'" in message
+    assert "nothing fills value of stream 'checks'" in message
+    typo = refused(edit(text, "Net | gross", target="valeu"))
+    assert "did you mean value?" in typo
+    assert "nothing fills" not in typo, "the typo is the reason"
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -24,7 +24,7 @@ def rows(path: Path = PATH) -> list[dict[str, Any]]:
         if line.startswith("## "):
             table, language = line[3:].split()
         elif line and not line.startswith("#"):
-            found.append(_row(table, language, line, sum(row["table"] == table for row in found)))
+            found.append(described(table, language, line, sum(row["table"] == table for row in found)))
     seen: dict[str, int] = {}
     for row in found:
         seen[row["table"]] = max(seen.get(row["table"], 1), len(row["samples"]))
@@ -34,7 +34,8 @@ def rows(path: Path = PATH) -> list[dict[str, Any]]:
     return found
 
 
-def _row(table: str, language: str, line: str, position: int) -> dict[str, Any]:
+def described(table: str, language: str, line: str, position: int) -> dict[str, Any]:
+    """The row that a line makes: `column = labels [: values]`."""
     match = _LINE.fullmatch(line)
     assert match, line
     gold, *also = (

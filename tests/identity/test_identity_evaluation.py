@@ -74,11 +74,23 @@ def test_a_column_can_be_mapped_by_hand(files: Path, tmp_path: Path) -> None:
         (["--truth", "person", "--map", "email=mail"], "no field mail"),
         (["--truth", "person", "--map", "email=phone", "--map", "phone=phone"], "one field"),
         (["--truth", "person", "--id", "source"], "repeated"),
+        (["--truth", "person", "--region", "XX"], "region is not a country"),
     ],
 )
 def test_mistakes_are_named(files: Path, arguments: list[str], message: str) -> None:
     with pytest.raises(PipeError, match=message):
         run(files / "given.csv", *arguments)
+
+
+def test_numbers_without_a_country_code_are_read_as_of_the_region(tmp_path: Path) -> None:
+    path = tmp_path / "phones.csv"
+    rows = [
+        f"{n}{copy},{n},{phone}" for n in range(10) for copy, phone in enumerate((f"030 90182{n}", f"+49 3090182{n}"))
+    ]
+    path.write_text("\n".join(["record_id,person,phone", *rows]))
+    figures = {code: json.loads(run(path, "--truth", "person", "--json", "--region", code)) for code in ("de", "US")}
+    assert figures["de"]["f1"] == 1
+    assert figures["US"]["recall"] == 0
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Invariant 7: killed at any moment and replayed in another order, no id ever contradicts one that was told before."""
 
 import json
-import os
 import random
 import subprocess
 import threading
@@ -22,8 +21,9 @@ from identity_pipe import (
     schema,
     state,
 )
+from trials import kills
 
-CHAOS_TRIALS = int(os.environ.get("CHAOS_TRIALS", "20"))
+CHAOS_TRIALS = kills(5)
 RECORDS = 6_000
 
 

@@ -27,6 +27,7 @@ from identity_pipe import (
     schema,
     state,
 )
+from trials import examples
 
 from pipe.outbox import Outbox
 
@@ -62,7 +63,7 @@ def stream(rows: list[dict[str, Any]]) -> list[bytes]:
     return lines
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     fragments=INPUT,
     shuffle=st.randoms(use_true_random=False),
@@ -96,7 +97,7 @@ def test_the_people_do_not_depend_on_order_blocks_or_runs(
     check_map(found, now)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(fragments=INPUT, sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4))
 def test_blocks_of_any_size_say_what_single_records_say(
     fragments: list[list[tuple[str, str]]], sizes: list[int]
@@ -162,7 +163,7 @@ def check_map(found: list[dict[str, Any]], now: dict[str, str]) -> None:
                 assert today[fragment["value"]] == now[row["conversion_id"]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(fragments=INPUT, cut=st.integers(0, 24), shuffle=st.randoms(use_true_random=False))
 def test_what_was_said_before_a_crash_holds_after_a_replay_in_another_order(
     fragments: list[list[tuple[str, str]]], cut: int, shuffle: Any

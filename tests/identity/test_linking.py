@@ -12,6 +12,7 @@ import pytest
 from bench.customers import customers
 from identity.hashing import Hasher
 from identity.linking import BLOCKED, CLUSTERS, EDGES, Linked, LinkSettings, link
+from identity.linking.prepare import prepare
 from pipe.errors import ConfigurationError, DataError
 
 RECORDS = 600
@@ -156,6 +157,36 @@ def test_one_value_in_many_forms_is_one() -> None:
         {"record_id": "c", "first_name": None, "email": " bob@mail.ORG "},
     ]
     assert people(certain(*rows)) == {frozenset("abc")}
+
+
+def test_umlauts_written_as_two_letters_are_the_same_name() -> None:
+    """Where both spellings are there; a name that only looks so stays as it is."""
+    pairs = [("J\u00fcrgen", "M\u00fcller", "Gro\u00dfe Stra\u00dfe 5"), ("Juergen", "MUELLER", "Grosse Strasse 5")]
+    pairs += [("S\u00f6ren", "Gro\u00df-B\u00e4cker", "\u00d6lweg 1"), ("Soeren", "Gross Baecker", "Oelweg 1")]
+    pairs += [("Samuel", "Manuel", "Joel Street 1")]
+    rows = [
+        {
+            "record_id": f"{number}",
+            "first_name": first,
+            "last_name": last,
+            "street": street,
+            "full_name": f"{last}, {first}",
+        }
+        for number, (first, last, street) in enumerate(pairs)
+    ]
+    columns = ("first_name", "last_name", "street")
+    with duckdb.connect() as db:
+        prepare(db, table(*rows), "DE")
+        forms = db.execute(f"SELECT {', '.join(columns)} FROM person ORDER BY record_id").fetchall()
+    assert forms[0] == forms[1]
+    assert forms[2] == forms[3]
+    assert forms[4] == ("samuel", "manuel", "joel 1")
+    whole = [{"record_id": row["record_id"], "full_name": row["full_name"]} for row in rows]
+    with duckdb.connect() as db:
+        prepare(db, table(*whole), "DE")
+        forms = db.execute("SELECT first_name, last_name FROM person ORDER BY record_id").fetchall()
+    assert forms[0] == forms[1]
+    assert forms[2] == forms[3]
 
 
 def test_a_regular_guest_is_compared_once(given: pa.Table) -> None:

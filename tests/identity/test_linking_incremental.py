@@ -1,43 +1,124 @@
-"""New records against a base: what a full run links to them is found, and the base can be asked again and again."""
+"""New records against a base: the same people as when all is made again, the base untouched, and when it is not done."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from bench.customers import customers
-from identity.linking import EDGES, LinkSettings, link
-from identity.linking.incremental import Base
-from pipe.errors import DataError
+from identity.evaluate import evaluate
+from identity.linking import Linked, LinkSettings, judge, link
+from identity.linking.known import Known, Memory
 
-ARRIVALS = 100
-
-
-def test_arrivals_find_what_a_full_run_finds() -> None:
-    given = customers(2_500)
-    truth = dict(zip(given.column("record_id").to_pylist(), given.column("person").to_pylist(), strict=True))
-    given = given.drop_columns(["person"])
-    arrivals, rest = given.slice(0, ARRIVALS), given.slice(ARRIVALS)
-    new = set(arrivals.column("record_id").to_pylist())
-    with Base(rest, LinkSettings()) as base:
-        links = base.links(arrivals)
-        assert base.links(arrivals).equals(links)
-    assert links.schema == EDGES
-    pairs = set(zip(links.column("left").to_pylist(), links.column("right").to_pylist(), strict=True))
-    assert pairs
-    assert all(new & set(pair) for pair in pairs), "pairs of the base are known"
-    right = sum(truth[left] == truth[other] for left, other in pairs) / len(pairs)
-    full = link(given).edges
-    wanted = {
-        pair
-        for pair in zip(full.column("left").to_pylist(), full.column("right").to_pylist(), strict=True)
-        if new & set(pair)
-    }
-    assert right > 0.9
-    assert len(pairs & wanted) > 0.95 * len(wanted)
+RECORDS, NEW = 2_500, 150
+HOW = LinkSettings()
 
 
-def test_too_small_a_base_is_refused() -> None:
-    records = pa.table({"record_id": ["a", "b"], "email": ["a@mail.org", "b@mail.org"]})
-    with pytest.raises(DataError, match="Link all records"):
-        Base(records, LinkSettings())
+@pytest.fixture(scope="module")
+def given() -> pa.Table:
+    return customers(RECORDS).drop_columns(["person"])
+
+
+@pytest.fixture(scope="module")
+def base(given: pa.Table) -> pa.Array:
+    """Ids of all but every so many records: the others come later."""
+    ids = given.column("record_id").combine_chunks()
+    return ids.filter(pa.array([number % (RECORDS // NEW) != 0 for number in range(len(ids))]))
+
+
+@pytest.fixture(scope="module")
+def first(given: pa.Table, base: pa.Array) -> Linked:
+    return link(of(given, base), settings=HOW, memory=Memory())
+
+
+def of(given: pa.Table, ids: pa.Array) -> pa.Table:
+    return given.filter(pc.is_in(given.column("record_id"), value_set=ids))
+
+
+def remembered(found: Linked) -> Known:
+    """What a store gives back of it."""
+    assert found.known
+    return Known.of(found.known.figures(), found.known.pairs)
+
+
+def test_in_parts_or_again_from_nothing_the_people_are_the_same(
+    given: pa.Table, base: pa.Array, first: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = given.filter(pc.invert(pc.is_in(given.column("record_id"), value_set=base)))
+    half = pa.concat_arrays([base, new.column("record_id").slice(0, len(new) // 2).combine_chunks()])
+    again = link(given, settings=HOW, memory=Memory(base=base))
+    assert "judged again" in again.report.scope
+    with monkeypatch.context() as patch:
+        patch.setattr(judge.Judged, "__init__", lambda *_: pytest.fail("the base was scored"))
+        part = link(of(given, half), settings=HOW, memory=Memory(base=base, known=remembered(first)))
+        whole = link(given, settings=HOW, memory=Memory(base=base, known=remembered(part)))
+    assert part.report.arrivals == len(new) // 2
+    assert whole.report.scope == f"{len(new)} new records against {len(base)}"
+    assert whole.clusters.equals(again.clusters)
+    columns = ["left", "right", "kind", "rule", "match_weight", "match_probability"]
+    assert whole.edges.select(columns).equals(again.edges.select(columns))
+    assert again.known
+    assert remembered(first).figures() == again.known.figures()
+
+
+def test_the_people_are_those_of_linking_everything_anew(given: pa.Table, base: pa.Array, first: Linked) -> None:
+    """Not to the last one: the model then knows the new records, too."""
+    whole, anew = link(given, settings=HOW, memory=Memory(base=base, known=remembered(first))), link(given)
+    pairs = zip(*(one.clusters.column("cluster").to_pylist() for one in (whole, anew)), strict=True)
+    assert evaluate(pairs).f1 > 0.99
+    names = set(anew.edges.column_names) - {name for name in anew.edges.column_names if name.startswith("gamma_")}
+    assert names <= set(whole.edges.column_names), "links of new records are explained as the others are"
+
+
+def test_remembering_changes_nothing(given: pa.Table) -> None:
+    found, other = link(given, memory=Memory()), link(given)
+    assert found.clusters.equals(other.clusters)
+    assert found.edges.select(other.edges.column_names).equals(other.edges)
+
+
+def test_decisions_hold_for_old_and_new(given: pa.Table, base: pa.Array, first: Linked) -> None:
+    cluster = dict(zip(*(column.to_pylist() for column in first.clusters.columns), strict=True))
+    one, other = next(pair for pair in zip(base.to_pylist(), base.to_pylist()[7:], strict=False)
+                      if cluster[pair[0]] != cluster[pair[1]])  # fmt: skip
+    stranger = given.column("record_id")[0].as_py()
+    assert stranger not in cluster
+    decided = pa.table({"left": [one, one], "right": [other, stranger], "decision": ["link", "link"]})
+    found = link(given, manual=decided, memory=Memory(base=base, known=remembered(first)))
+    now = dict(zip(*(column.to_pylist() for column in found.clusters.columns), strict=True))
+    assert found.report.arrivals
+    assert now[one] == now[other] == now[stranger]
+
+
+def test_when_everything_is_linked_anew(given: pa.Table, base: pa.Array, first: Linked) -> None:
+    known = remembered(first)
+    place = given.column("record_id").to_pylist().index(base[5].as_py())
+    names = given.column("first_name").to_pylist()
+    names[place] = "Somebody"
+    other = given.set_column(given.schema.get_field_index("first_name"), "first_name", pa.array(names, pa.string()))
+    changed = "earlier ones, the settings or the programs have changed"
+    many = pa.concat_arrays([base.slice(0, RECORDS // 2)])
+    for records, how, memory, why in (
+        (other, HOW, Memory(base=base, known=known), changed),
+        (of(given, base).slice(1), HOW, Memory(base=base, known=known), changed),
+        (given, LinkSettings(threshold=0.5), Memory(base=base, known=known), changed),
+        (given, HOW, Memory(base=base, known=dataclasses.replace(known, fingerprint="of another version")), changed),
+        (given, HOW, Memory(base=many, known=known), "are new, more than one in 10 of those before"),
+        (given, HOW, Memory(), "nothing to compare new ones with"),
+    ):
+        found = link(records, settings=how, memory=memory)
+        assert found.report.arrivals == 0
+        assert why in found.report.scope
+        assert found.clusters.equals(link(records, settings=how).clusters)
+        assert found.known
+        assert found.known.fingerprint != known.fingerprint
+
+
+def test_nothing_is_remembered_where_nothing_is_scored(given: pa.Table, base: pa.Array) -> None:
+    few = given.slice(0, 40)
+    found = link(few, memory=Memory(base=few.column("record_id").combine_chunks().slice(0, 38)))
+    assert found.known is None
+    assert found.report.method == "deterministic"
+    assert len(found.clusters) == 40

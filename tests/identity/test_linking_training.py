@@ -57,13 +57,28 @@ def test_a_session_that_fails_leaves_no_trace(given: pa.Table, monkeypatch: pyte
 def test_levels_out_of_order_are_noticed() -> None:
     model = load(None, COLUMNS)
     m, u = train._column_all(model, "m"), train._column_all(model, "u")
-    assert train._unordered(m, u) is None
-    nothing = {**m, "email": u["email"]}
-    assert train._unordered(nothing, u) == "email", "a session that cannot tell people apart"
-    turned = {**m, "gender": m["gender"][::-1]}
-    assert train._unordered(turned, u) == "gender"
-    below = {**m, "city": [0.9, 0.00001, 0.09999]}
-    assert train._unordered(below, u) == "city"
+    assert not any(train._unordered(m[name], u[name]) for name in m)
+    assert train._unordered(u["email"], u["email"]), "a session that cannot tell people apart"
+    assert train._unordered(m["gender"][::-1], u["gender"])
+    assert train._unordered([0.9, 0.00001, 0.09999], u["city"])
+
+
+def test_a_column_of_nonsense_is_named_and_the_rest_is_trained(given: pa.Table) -> None:
+    """Random genders: without the column training does what it did before there was one."""
+    import random
+
+    dice = random.Random(5)
+    nonsense = pa.array([dice.choice("mf") for _ in range(len(given))])
+    found, good = link(given.append_column("gender", nonsense)), link(given)
+    rolled_back = [one for one in found.report.sessions if one.outcome == "rolled_back"]
+    assert any("levels of gender out of order" in one.reason for one in rolled_back)
+    assert sum(one.outcome == "kept" for one in found.report.sessions) == sum(
+        one.outcome == "kept" for one in good.report.sessions
+    )
+    assert any("repeated without gender" in one for one in found.report.warnings)
+    untrained = {one for one in found.report.untrained_levels if not one.startswith("gender: ")}
+    assert untrained == set(good.report.untrained_levels)
+    assert not good.report.warnings
 
 
 def test_every_comparison_of_the_shipped_model_is_a_distribution() -> None:

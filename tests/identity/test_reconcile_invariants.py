@@ -93,7 +93,7 @@ def part_and_join(world: World) -> None:
 
 def order_is_nothing(world: World) -> None:
     world.reconcile()
-    for number, (flush, first) in enumerate([(300, True), (None, True), (5000, False)]):
+    for number, (flush, first) in enumerate([(2000, True), (None, True), (5000, False)]):
         again = World(world.home.parent / f"order{number}", FAST)
         again.home.mkdir()
         again.load(INPUT.lines(number + 11, purchases_first=first), flush)

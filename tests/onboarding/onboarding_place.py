@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from operating import GROWTHNAV, Ended, environment
 
 from plugins.project import Project, open_project
 from plugins.registry import Registry, open_registry
 from plugins.secrets import Vault, open_vault
 
 ROOT = Path(__file__).parents[2]
-GROWTHNAV = Path(sys.executable).with_name("growthnav")
-MELTANO = Path(sys.executable).with_name("meltano")
 PASSWORD = "right-canary-7d2f"
 STUB = """\
 plugins:
@@ -36,20 +33,6 @@ plugins:
     - {name: broken}
     - {name: tunnel, kind: object}
 """
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """JSON lines of its output."""
-        return [json.loads(line) for line in self.out.splitlines()]
 
 
 @dataclass
@@ -82,9 +65,8 @@ class Place:
         return path
 
     def environment(self) -> dict[str, str]:
-        """Ours, without what a surrounding Meltano or an image set."""
-        drop = ("MELTANO", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS")
-        return {name: value for name, value in os.environ.items() if not name.startswith(drop)} | self.variables
+        """Ours, with its variables."""
+        return environment(**self.variables)
 
     def call(self, *arguments: object, command: Path = GROWTHNAV, stdin: str = "") -> Ended:
         """Run a command in the project."""

@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, StdioServerParameters
-from onboarding_place import GROWTHNAV, MELTANO, PASSWORD, Place, till
+from onboarding_place import PASSWORD, Place, till
+from operating import GROWTHNAV, MELTANO
 
 STORE = ".growthnav/secrets/"
 
@@ -154,11 +155,8 @@ def test_row_13_and_20_a_canary_is_found_nowhere_else(place: Place, monkeypatch:
     assert place.files_with(PASSWORD, "bin/") == [f"{STORE}acme.json"]
     assert heard.in_arguments == set()
     for name in ("acme", "beta"):
-        own = {
-            f"{name.upper()}__POSTGRES_TILL_PASSWORD".encode(),
-            b"TILL_PASSWORD",
-        }  # the operator's, at the onboarding
-        assert heard.in_environments[name.encode()] == own | _passed_on(heard, name)
+        own = f"{name.upper()}__POSTGRES_TILL_PASSWORD".encode()  # and not the operator's own TILL_PASSWORD
+        assert heard.in_environments[name.encode()] == {own} | _passed_on(heard, name)
 
 
 def _passed_on(heard: Eavesdropper, tenant: str) -> set[bytes]:

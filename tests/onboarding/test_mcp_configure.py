@@ -115,3 +115,15 @@ def test_the_variables_of_others_and_secrets_in_clear_are_refused(
     assert "its variable must begin with ACME_" in text(stolen)
     assert "is secret: put it under credentials" in text(clear)
     assert SECOND not in text(stolen) + text(clear)
+
+
+def test_row_51_a_source_without_secret_is_changed_again(place: Place) -> None:
+    (place.root / "till.csv").write_text("order_id,closed_at,total\nt1,2026-01-01T10:00:00Z,1.50\n")
+    stream = {"stream": "till_orders", "path": "${MELTANO_PROJECT_ROOT}/till.csv", "key_properties": ["order_id"]}
+    source = {"connector_type": "csv", "name": "till", "preset": "pos", "connection_params": {"streams": [stream]}}
+    onboard(place, data_sources=[source])
+    hourly = {"customer_id": "acme", **source, "sync_schedule": "hourly"}
+    planned, applied = call(place, hourly, {**hourly, "token": "the last"})
+    assert "  sync_schedule: 'daily' -> 'hourly'" in planned.structured_content["changes"]
+    assert applied.structured_content["applied"], text(applied)
+    assert [row.sync_schedule for row in place.registry.connectors("acme")] == ["hourly"]

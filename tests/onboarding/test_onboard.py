@@ -6,8 +6,9 @@ import json
 
 import duckdb
 import yaml
-from onboarding_place import MELTANO, PASSWORD, Place, till
+from onboarding_place import PASSWORD, Place, till
 from onboarding_runs import PATH, onboard, snapshot
+from operating import MELTANO
 
 from plugins.onboarding.onboarding import STATUSES
 

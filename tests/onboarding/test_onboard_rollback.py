@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from onboarding_place import PASSWORD, Place, till
 from onboarding_runs import PATH, Watch, onboard, snapshot
 
-from pipe.errors import PipeError
+from pipe.errors import PipeError, RetriableError
+from plugins import warehouse
+from plugins.onboarding import steps
 from plugins.onboarding.onboarding import STATUSES
 from plugins.onboarding.steps import Step
+from plugins.registry import Registry
+from plugins.secrets import Vault
 
 
 @pytest.mark.parametrize("step", ["test", "dataset", "registry", "secret", "connector", "file"])
@@ -38,6 +44,42 @@ def test_row_6_a_fault_at_each_step_takes_everything_back(place: Place, step: st
     customer = place.registry.customer("acme")
     assert customer is not None
     assert (customer.is_active, customer.error_message) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (warehouse, "create"),
+        (Registry, "put_customer"),
+        (Vault, "write"),
+        (Registry, "put_connector"),
+        (steps, "keep"),
+    ],
+    ids=["dataset", "registry", "secret", "connector", "file"],
+)
+@pytest.mark.parametrize("known", [False, True], ids=["new", "changed"])
+def test_row_6_a_step_whose_answer_is_lost_is_taken_back(
+    place: Place, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, known: bool
+) -> None:
+    """It is made, and then fails: as when a service answers too late."""
+    changes: dict[str, Any] = {}
+    if known:
+        onboard(place)
+        shutil.rmtree(place.root / "out")  # its dataset is lost: it is made anew
+        second = till(credentials={"user": "another", "password": "${TILL_PASSWORD}"}, sync_schedule="weekly")
+        changes = {"customer_name": "New", "data_sources": [second]}
+    before, real = snapshot(place), getattr(owner, name)
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(owner, name, real)  # taking back goes well
+        real(*arguments)
+        raise RetriableError("no answer")
+
+    monkeypatch.setattr(owner, name, late)
+    with pytest.raises(RetriableError, match="no answer"):
+        onboard(place, **changes)
+    assert snapshot(place) == before
+    onboard(place, **changes)
 
 
 def test_row_6_a_change_that_fails_leaves_the_tenant_as_it_was(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

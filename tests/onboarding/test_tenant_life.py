@@ -230,3 +230,20 @@ def test_row_9_answers_make_the_same_tenant_as_a_file(place: Place, tmp_path: Pa
     done = place.call("onboard", "--interactive", stdin="\n".join(answers) + "\n")
     assert done.code == 0, done.err
     assert path.read_bytes() == by_file
+
+
+@pytest.mark.parametrize("answers", ["", "acme\n", "acme\nAcme Bakery\nrestaurant\n\nUS\nother\n"])
+def test_answers_that_end_too_early_are_told(place: Place, answers: str) -> None:
+    before = place.files()
+    done = place.call("onboard", "--interactive", stdin=answers)
+    assert done.code == 2
+    assert done.err.endswith("configuration error: the answers end before the last question. One line each\n")
+    assert place.files() == before
+
+
+def test_offboarding_again_keeps_the_reason(place: Place) -> None:
+    onboard(place)
+    assert "purged at" in place.call("offboard", "acme", "--purge", "--yes").out
+    again = place.call("offboard", "acme")
+    assert (again.code, again.out.count("\n")) == (0, 1)
+    assert "acme is inactive in the registry already: purged at" in again.out

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -154,3 +155,13 @@ def test_a_broken_file_is_named(tmp_path: Path, form: str) -> None:
     path.write_bytes(b"PAR1 and nothing of the kind")
     with pytest.raises(RetriableError, match="cannot be read"):
         decoded(box.message("s", [path], form))
+
+
+def test_a_folder_that_is_gone_is_let_go(tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        outbox.hold(folder)
+        assert folder in outbox._held
+        shutil.rmtree(folder)
+    assert len([folder for folder in outbox._held if folder.parent == tmp_path]) == 1

@@ -97,6 +97,49 @@ def test_canonical_text_sorts_as_time_does(moments: list[datetime]) -> None:
     assert [texts[index] for index in sorted(range(len(texts)), key=moments.__getitem__)] == sorted(texts)
 
 
+@pytest.mark.parametrize(
+    ("zone", "value", "expected"),
+    [
+        ("UTC", "2024-03-01 10:00 EST", "15:00"),
+        ("UTC", "2024-07-01 10:00 EDT", "14:00"),
+        ("Europe/Berlin", "2024-07-01 10:00 PDT", "17:00"),
+        ("UTC", "2024-07-01 10:00 CEST", "08:00"),
+        ("UTC", "2024-07-01 10:00 BST", "09:00"),
+        ("America/Chicago", "2024-07-01 10:00 UTC", "10:00"),
+        ("America/Chicago", "2024-03-01 10:00 GMT", "10:00"),
+        ("America/Chicago", "2024-03-01 10:00 CST", "16:00"),
+        ("America/New_York", "2024-03-01 10:00 CST", "16:00"),
+        ("Asia/Shanghai", "2024-03-01 10:00 CST", "02:00"),
+        ("America/Havana", "2024-03-01 10:00 CST", "15:00"),
+        ("Asia/Kolkata", "2024-03-01 10:00 IST", "04:30"),
+        ("Asia/Jerusalem", "2024-03-01 10:00 IST", "08:00"),
+        ("Europe/Dublin", "2024-07-01 10:00 IST", "09:00"),
+        ("Asia/Manila", "2024-03-01 10:00 PST", "02:00"),
+        ("UTC", "2024-03-01 10:00 (EST)", "15:00"),
+        ("UTC", "2024-03-01 10:00 CST", None),
+        ("UTC", "2024-03-01 10:00 IST", None),
+        ("Europe/Berlin", "2024-03-01 10:00 CST", None),
+        ("UTC", "2024-03-01 10:00 XYZ", None),
+        ("UTC", "2024-03-01 10:00", None),
+    ],
+)
+def test_an_abbreviation_means_one_zone_or_is_refused(zone: str, value: str, expected: str | None) -> None:
+    parse = time_parser("%Y-%m-%d %H:%M %Z", zone)
+    if expected is None:
+        with pytest.raises(SkippableError) as caught:
+            parse(value)
+        assert caught.value.rule == "timestamp"
+        assert value[-3:] not in str(caught.value)
+    else:
+        assert parse(value) == f"{value[:10]}T{expected}:00.000000Z"
+
+
+def test_the_abbreviation_may_stand_anywhere() -> None:
+    parse = time_parser("%a %b %d %H:%M:%S %Z %Y")
+    assert parse("Fri Mar 01 10:00:00 EST 2024") == "2024-03-01T15:00:00.000000Z"
+    assert date_parser("%d-%b-%Y %H:%M %Z")("01-MAR-2024 23:00 IST") == "2024-03-01"
+
+
 def test_unknown_zone_and_format_are_configuration_errors() -> None:
     with pytest.raises(ConfigurationError, match="not a time zone"):
         time_parser("iso", "Mars/Olympus")

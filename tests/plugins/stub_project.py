@@ -10,15 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from operating import GROWTHNAV, Ended, environment
 
 HERE = Path(__file__).parent
-GROWTHNAV = Path(sys.executable).with_name("growthnav")
-MELTANO = Path(sys.executable).with_name("meltano")
 CANARY = "canary-3f9a/+secret"
 
 WIRING = """\
@@ -65,20 +63,6 @@ jobs:
 """
 
 
-@dataclass
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The one JSON object on its output."""
-        return json.loads(self.out)
-
-
 class Project:
     """A project in a directory of its own."""
 
@@ -107,17 +91,12 @@ class Project:
         path.write_text(yaml.safe_dump(content))
         return path
 
-    def environment(self, **extra: str) -> dict[str, str]:
-        """Ours, without what a surrounding Meltano or an image set; byte code is kept: it halves the time."""
-        drop = ("MELTANO", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS")
-        return {name: value for name, value in os.environ.items() if not name.startswith(drop)} | extra
-
     def start(self, *arguments: str, command: Path = GROWTHNAV, **extra: str) -> subprocess.Popen[str]:
         """Start a command in the project; a test that fails in the middle leaves nothing running."""
         process = subprocess.Popen(
             [str(command), *arguments],
             cwd=self.root,
-            env=self.environment(**extra),
+            env=environment(**extra),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

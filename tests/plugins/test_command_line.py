@@ -22,6 +22,34 @@ def test_help_lists_every_command_with_its_own_first_sentence() -> None:
         assert f"{name} {text}" in shown
 
 
+def test_the_help_of_every_command_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of each command and its commands: what it is, and what each option and each command does, to the end."""
+    todo = [(name,) for name in COMMANDS]
+    while todo:
+        words = todo.pop()
+        growthnav.main([*words, "--help"], standalone_mode=False)
+        shown = capsys.readouterr().out
+        assert "..." not in shown.replace("[ARGS]...", "").replace("FILES...", ""), words
+        found: click.Command | None = growthnav
+        for word in words:
+            assert isinstance(found, click.Group)
+            found = found.get_command(click.Context(found), word)
+        assert found is not None
+        assert all(getattr(each, "help", "") for each in found.params if isinstance(each, click.Option)), words
+        if isinstance(found, click.Group) and words != ("discover",):
+            todo += [(*words, name) for name in found.list_commands(click.Context(found))]
+
+
+def test_a_table_in_a_pipe_is_not_cut_off(project: Project) -> None:
+    job = f"a_long_name_{'x' * 90}"
+    project.add("acme")
+    schedule = {"name": "acme-daily", "interval": "@daily", "job": job, "env": {"MELTANO_ENVIRONMENT": "acme"}}
+    more = {"jobs": [{"name": job, "tasks": ["tap-stub mapping target-stub"]}], "schedules": [schedule]}
+    (project.root / "tenants" / "more.meltano.yml").write_text(json.dumps(more))
+    for command in (("tenants",), ("schedules", "list")):
+        assert f" {job} " in project.call(*command).out
+
+
 def test_help_comes_at_once(project: Project) -> None:
     project.call("--help")  # warms the byte code
     clock = time.perf_counter()

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from stub_project import GROWTHNAV
+from operating import GROWTHNAV
 
 ROOT = Path(__file__).parents[2]
 SECOND_RUN = 0.8
@@ -69,6 +69,9 @@ def test_demo_twice(tmp_path: Path) -> None:
     precision, recall = map(float, re.search(r"precision ([\d.]+), recall ([\d.]+)", first).groups())
     assert precision > 0.95
     assert recall > 0.7
+    after = re.search(r"reconciled\s+precision\s+([\d.]+),\s+recall\s+([\d.]+)", first).groups()
+    assert float(after[0]) > precision
+    assert float(after[1]) > 0.7
 
     before = {tenant: contents(tmp_path, tenant) for tenant in ("cdnow", "bakery")}
     pages = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "out").glob("*.html")}

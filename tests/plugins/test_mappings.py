@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from stub_project import GROWTHNAV, Ended
+from operating import GROWTHNAV, Ended
 from test_same_tables import KEY, call
 from test_same_tables import project as shipped
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import duckdb
+import operating
 import pytest
 import yaml
 from mcp import Client, StdioServerParameters
@@ -332,9 +332,9 @@ def test_mistakes_in_the_files_of_others_are_not_told(project: Project) -> None:
 
 def test_the_command_speaks_over_standard_input_and_output(project: Project) -> None:
     parameters = StdioServerParameters(
-        command=str(Path(sys.executable).with_name("growthnav")),
+        command=str(operating.GROWTHNAV),
         args=["--project", str(project.root), "mcp", "--scope", "write", "--tenant", "acme"],
-        env=project.environment(),
+        env=operating.environment(),
     )
 
     async def main() -> None:

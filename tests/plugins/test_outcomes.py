@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from stub_project import CANARY, MELTANO, Ended, Project, in_parallel
+from operating import MELTANO, Ended
+from stub_project import CANARY, Project, in_parallel
 
 CASES: dict[str, dict[str, Any]] = {
     "fine": {"tap": {"api_key": "${FINE_KEY}"}},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +11,7 @@ from stub_project import Project
 
 from plugins.meltano_log import parse
 from plugins.project import open_project
-from plugins.redact import MASK, Redactor, environment_for, secrets_of
+from plugins.redact import MASK, Redactor, secrets_of
 
 SECRET = 'p4ss "word"\\ä/+='
 
@@ -62,11 +61,3 @@ def test_what_is_secret(project: Project) -> None:
     everything = {**found.dotenv, "ACME_KEY": "key-of-acme", "SHOP_PASSWORD": "guessed-by-name", "A_TOKEN": "true"}
     secrets = secrets_of(found, found.tenant("acme"), everything)
     assert secrets == {"from-dotenv", "Bearer key-of-acme", "guessed-by-name"}
-
-
-def test_variables_of_other_tenants_are_left_out(project: Project) -> None:
-    project.add("acme", tap={"api_key": "${ACME_KEY}", "say": "${BOTH}"})
-    project.add("globex", tap={"api_key": "${GLOBEX_KEY}", "say": "${BOTH}"})
-    found = open_project(Path(project.root))
-    given = {"ACME_KEY": "1", "GLOBEX_KEY": "2", "BOTH": "3", "PATH": "4"}
-    assert environment_for(found, found.tenant("acme"), given) == {"ACME_KEY": "1", "BOTH": "3", "PATH": "4"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from stub_project import GROWTHNAV
+from operating import GROWTHNAV
 from test_same_tables import call
 from test_same_tables import project as shipped
 

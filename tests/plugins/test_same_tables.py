@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from operating import GROWTHNAV, MELTANO
 from pipeline import Pipeline
-from stub_project import GROWTHNAV, MELTANO
 
 ROOT = Path(__file__).parents[2]
 KEY = "5e" * 32

@@ -8,7 +8,9 @@ import re
 import select
 import subprocess
 
-from stub_project import GROWTHNAV, MELTANO, Project
+import operating
+from operating import GROWTHNAV, MELTANO
+from stub_project import Project
 
 SCHEDULE = """
 schedules:
@@ -46,7 +48,7 @@ def test_a_terminal_gets_a_live_line_and_no_log(project: Project) -> None:
 def in_terminal(project: Project, *arguments: str) -> str:
     """Everything a command draws on a terminal."""
     screen, terminal = pty.openpty()
-    environment = project.environment(TERM="xterm", COLUMNS="120", LINES="30")
+    environment = operating.environment(TERM="xterm", COLUMNS="120", LINES="30")
     process = subprocess.Popen(
         [str(GROWTHNAV), *arguments], cwd=project.root, env=environment, stdout=terminal, stderr=terminal
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Runner, run_tap
 from servers import hubspot
 from servers.hubspot import START, archive, change, link
 from servers.rest import Fault, Service
@@ -19,6 +19,9 @@ from taps.hubspot.library import LibraryClient
 from taps.hubspot.properties import reader
 from taps.hubspot.tap import TapHubSpot
 
+RUNNER = Runner(TapHubSpot, {"access_token": hubspot.TOKEN, "start_date": "2024-01-01"})
+attempt, sync = RUNNER.attempt, RUNNER.sync
+
 
 @pytest.fixture
 def account() -> Iterator[Service]:
@@ -26,18 +29,6 @@ def account() -> Iterator[Service]:
     service = hubspot.service(60)
     with service.serving():
         yield service
-
-
-def sync(account: Service, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    run = attempt(account, streams, state, **settings)
-    assert run.error is None, run.error
-    assert not account.problems
-    return run
-
-
-def attempt(account: Service, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    config = {"access_token": hubspot.TOKEN, "api_url": account.url, "start_date": "2024-01-01", **settings}
-    return run_tap(TapHubSpot, {name: value for name, value in config.items() if value is not None}, state, streams)
 
 
 def test_25000_objects_of_one_second_are_all_read_although_a_search_gives_10000():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Runner, run_tap
 from servers import salesforce
 from servers.rest import Answer, Fault, Row
 from servers.salesforce import Organisation, change, delete, key
@@ -20,24 +20,16 @@ from taps.salesforce.tap import TapSalesforce
 RESULTS = "/results"
 
 
+RUNNER = Runner(TapSalesforce, {**salesforce.LOGIN, "start_date": "2020-01-01", "page_size": 200})
+attempt, sync = RUNNER.attempt, RUNNER.sync
+
+
 @pytest.fixture
 def organisation() -> Iterator[Organisation]:
     """Six hundred opportunities, ten hours apart, and eight of all else."""
     service = salesforce.service(600, step=timedelta(hours=10))
     with service.serving():
         yield service
-
-
-def attempt(service: Organisation, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    config = {**salesforce.LOGIN, "api_url": service.url, "start_date": "2020-01-01", "page_size": 200, **settings}
-    return run_tap(TapSalesforce, {name: value for name, value in config.items() if value is not None}, state, streams)
-
-
-def sync(service: Organisation, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    run = attempt(service, streams, state, **settings)
-    assert run.error is None, run.error
-    assert not service.problems
-    return run
 
 
 def calls(service: Organisation, part: str) -> int:

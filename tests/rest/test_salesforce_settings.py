@@ -102,7 +102,7 @@ def test_soap_login_that_is_switched_off_names_the_other_ways(organisation: Orga
 
 def test_soap_login_that_does_not_answer_is_tried_again_and_given_up(organisation: Organisation):
     organisation.faults.append(Fault("status", times=1000, value=503, path="/services/Soap"))
-    run = attempt(organisation, username=USER, password=PASSWORD, security_token=SECURITY, retry_seconds=1)
+    run = attempt(organisation, username=USER, password=PASSWORD, security_token=SECURITY, retry_seconds=20)
     assert isinstance(run.error, RetriableError)
     assert len(organisation.calls) > 1
 

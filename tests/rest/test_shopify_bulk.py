@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Runner
 from servers import shopify, shopify_rows
 from servers.rest import Fault
 from servers.shopify import Shopify
@@ -22,24 +22,15 @@ from taps.base.rest.bulk import LostJobError
 from taps.shopify.families import PARENT, families
 from taps.shopify.tap import TapShopify
 
+RUNNER = Runner(TapShopify, {"shop": "flowers", "access_token": shopify.TOKEN, "start_date": "2023-11-14"})
+attempt, sync = RUNNER.attempt, RUNNER.sync
+
 
 @pytest.fixture
 def store() -> Iterator[Shopify]:
     service = shopify.service(60)
     with service.serving():
         yield service
-
-
-def attempt(store: Shopify, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    config = {"shop": "flowers", "access_token": shopify.TOKEN, "api_url": store.url, "start_date": "2023-11-14"}
-    return run_tap(TapShopify, {**config, **settings}, state, streams)
-
-
-def sync(store: Shopify, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    run = attempt(store, streams, state, **settings)
-    assert run.error is None, run.error
-    assert not store.problems
-    return run
 
 
 def read(file: io.BytesIO, part_bytes: int) -> list[dict[str, Any]]:

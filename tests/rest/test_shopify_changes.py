@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Runner, run_tap
 from servers import shopify, shopify_rows
 from servers.rest import Answer, Fault
 from servers.shopify import Shopify
@@ -17,7 +17,14 @@ from pipe.errors import ConfigurationError, CredentialsError, DataError
 from taps.base.rest import graphql
 from taps.shopify.tap import TapShopify
 
-APP = {"client_id": "app", "client_secret": shopify.CLIENT_SECRET}
+APP = {"access_token": None, "client_id": "app", "client_secret": shopify.CLIENT_SECRET}
+
+
+RUNNER = Runner(
+    TapShopify,
+    {"shop": "flowers", "access_token": shopify.TOKEN, "start_date": "2023-11-14", "first_load": "pages"},
+)
+attempt, sync = RUNNER.attempt, RUNNER.sync
 
 
 @pytest.fixture
@@ -25,19 +32,6 @@ def store() -> Iterator[Shopify]:
     service = shopify.service(250)
     with service.serving():
         yield service
-
-
-def attempt(store: Shopify, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    who = {} if "client_id" in settings else {"access_token": shopify.TOKEN}
-    config = {"shop": "flowers", "api_url": store.url, "start_date": "2023-11-14", "first_load": "pages", **who}
-    return run_tap(TapShopify, {**config, **settings}, state, streams)
-
-
-def sync(store: Shopify, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    run = attempt(store, streams, state, **settings)
-    assert run.error is None, run.error
-    assert not store.problems
-    return run
 
 
 # Signing in.
@@ -214,6 +208,28 @@ def test_an_order_has_all_of_its_lines(store: Shopify, count: int):
     store.corpus["orders"] = [long]
     [record] = sync(store, ["orders"]).records("orders")
     assert [line["id"] for line in record["lineItems"]] == [line["id"] for line in long["lineItems"]]
+
+
+@pytest.mark.parametrize("first_load", ["bulk", "pages"])
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 120])
+def test_a_refund_has_all_of_its_lines(store: Shopify, count: int, first_load: str):
+    for row in store.corpus["orders"][:25]:
+        row.update(shopify_rows.refund(row, "2.50", row["updatedAt"], lines=count))
+    found = sync(store, ["orders"], first_load=first_load).rows("orders")
+    for row in store.corpus["orders"]:
+        [*refunds] = found[(row["id"],)]["refunds"]
+        wanted = [[line["id"] for line in refund["refundLineItems"]] for refund in row["refunds"]]
+        assert [[line["id"] for line in refund["refundLineItems"]] for refund in refunds] == wanted
+    assert not store.problems
+
+
+def test_a_refund_that_goes_away_has_no_lines(store: Shopify):
+    row = store.corpus["orders"][3]
+    row |= shopify_rows.refund(row, "2.50", row["updatedAt"])
+    store.faults.append(Fault("change", 2, 1, "graphql.json", lambda service: service.corpus["orders"].clear()))
+    store.corpus["orders"] = [row]
+    [record] = sync(store, ["orders"], first_load="pages").records("orders")
+    assert record["refunds"][0]["refundLineItems"] == []
 
 
 def test_an_order_that_goes_away_while_its_lines_are_read_keeps_those_that_came(store: Shopify):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Runner, run_tap
 from servers import square
 from servers.rest import Fault
 from servers.square import Square
@@ -20,20 +20,16 @@ from taps.square.tap import HOSTS, TapSquare
 GRANT = {"client_id": "sq0idp-1", "client_secret": square.CLIENT_SECRET, "refresh_token": square.REFRESH}
 
 
+RUNNER = Runner(TapSquare, {"access_token": square.TOKEN, "start_date": "2023-11-14"})
+sync = RUNNER.sync
+
+
 @pytest.fixture
 def seller() -> Iterator[Square]:
     """A seller with 23 locations."""
     service = Square(square.make(700, 23))
     with service.serving():
         yield service
-
-
-def sync(seller: Square, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    config = {"access_token": square.TOKEN, "api_url": seller.url, "start_date": "2023-11-14", **settings}
-    run = run_tap(TapSquare, config, state, streams)
-    assert run.error is None, run.error
-    assert not seller.problems
-    return run
 
 
 def test_orders_are_asked_for_ten_locations_at_once(seller: Square):

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Run, Runner, run_tap
 from servers import stripe
 from servers.rest import Fault, Service
 from support import BIN, run_inside
@@ -33,6 +33,10 @@ def ago(days: float) -> str:
 START = ago(40)
 
 
+RUNNER = Runner(TapStripe, {"api_key": stripe.KEY, "start_date": START})
+sync = RUNNER.sync
+
+
 @pytest.fixture
 def account() -> Iterator[Service]:
     """An account that sold something every six hours until an hour ago, for 25 days."""
@@ -44,14 +48,6 @@ def account() -> Iterator[Service]:
     service = stripe.service(corpus=corpus)
     with service.serving():
         yield service
-
-
-def sync(account: Service, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    config = {"api_key": stripe.KEY, "api_url": account.url, "start_date": START, **settings}
-    run = run_tap(TapStripe, config, state, streams)
-    assert run.error is None, run.error
-    assert not account.problems
-    return run
 
 
 def days_ago(state: dict[str, Any], days: float) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def examples() -> dict[str, Row]:
 
 @pytest.fixture(scope="module")
 def description() -> Description:
-    return Description(spec("stripe-lists.json"))
+    return Description(json.loads(spec("stripe-lists.json").read_text()))
 
 
 def full(corpus: dict[str, list[Row]], examples: dict[str, Row]) -> dict[str, list[Row]]:
@@ -93,12 +93,15 @@ def test_requests_and_answers_are_as_described(examples: dict[str, Row], descrip
 
 
 def test_the_description_would_notice(description: Description):
-    def problems(params: dict[str, Any], body: Any) -> str:
-        return " ".join(description.problems(Request("GET", "/v1/charges", params, {}), body))
+    def problems(params: dict[str, Any], body: Any, *, signed: bool = True) -> str:
+        headers = {"authorization": f"Bearer {stripe.KEY}"} if signed else {}
+        return " ".join(description.problems(Request("GET", "/v1/charges", params, headers), body))
 
     good = {"object": "list", "url": "/v1/charges", "has_more": False, "data": []}
     assert problems({"limit": "100", "created[gte]": "1"}, good) == ""
     assert "no parameter page" in problems({"page": "2"}, good)
-    assert "parameter created" in problems({"created[gte]": "yesterday"}, good)
+    assert "created" in problems({"created[gte]": "yesterday"}, good)
+    assert "limit" in problems({"limit": "many"}, good)
+    assert "Security" in problems({"limit": "100"}, good, signed=False)
     assert "has_more" in problems({}, {"object": "list", "url": "/v1/charges", "data": []})
     assert "data.0" in problems({}, {**good, "data": [{"id": "ch_1", "amount": "5"}]})

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from contract.rest_runs import Run, run_tap
+from contract.rest_runs import Runner
 from servers import zoho
 from servers.rest import Fault, Service
 from servers.zoho import change, delete
@@ -18,6 +18,9 @@ from taps.zoho.fields import reader
 from taps.zoho.streams import others
 from taps.zoho.tap import TapZoho
 
+RUNNER = Runner(TapZoho, {**zoho.LOGIN, "start_date": "2024-01-01"})
+attempt, sync = RUNNER.attempt, RUNNER.sync
+
 
 @pytest.fixture
 def organisation() -> Iterator[Service]:
@@ -25,18 +28,6 @@ def organisation() -> Iterator[Service]:
     service = zoho.service(60, bulk_page=25)
     with service.serving():
         yield service
-
-
-def attempt(service: Service, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    config = {**zoho.LOGIN, "api_url": service.url, "start_date": "2024-01-01", **settings}
-    return run_tap(TapZoho, {name: value for name, value in config.items() if value is not None}, state, streams)
-
-
-def sync(service: Service, streams: list[str], state: Any = None, **settings: Any) -> Run:
-    run = attempt(service, streams, state, **settings)
-    assert run.error is None, run.error
-    assert not service.problems
-    return run
 
 
 def test_a_bulk_job_and_queries_give_the_same_records(organisation: Service):

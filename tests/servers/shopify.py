@@ -197,10 +197,23 @@ def _holds(service: Shopify, name: str, row: Row, term: str) -> bool:
 
 
 def _node(service: Shopify, request: Request, field: FieldNode, given: Row) -> Answer:
-    name = KINDS[given["id"].split("/")[3]]
-    row = next((row for row in service.corpus[name] if row["id"] == given["id"]), None)
     assert field.selection_set
-    return Answer(project(field.selection_set, row, request.body["variables"]))
+    return Answer(project(field.selection_set, _of_id(service, given["id"]), request.body["variables"]))
+
+
+def _nodes(service: Shopify, request: Request, field: FieldNode, given: Row) -> Answer:
+    assert field.selection_set
+    rows = [_of_id(service, key) for key in given["ids"]]
+    return Answer(project(field.selection_set, rows, request.body["variables"]))
+
+
+def _of_id(service: Shopify, key: str) -> Row | None:
+    kind = key.split("/")[3]
+    if kind == "Refund":
+        rows = [refund for order in service.corpus["orders"] for refund in order["refunds"]]
+    else:
+        rows = service.corpus[KINDS[kind]]
+    return next((row for row in rows if row["id"] == key), None)
 
 
 def _installation(service: Shopify, request: Request, field: FieldNode, given: Row) -> Answer:
@@ -310,6 +323,7 @@ def _below(field: FieldNode) -> SelectionSetNode:
 
 _FIELDS: dict[str, Any] = {
     "node": _node,
+    "nodes": _nodes,
     "currentAppInstallation": _installation,
     "bulkOperationRunQuery": _submit,
     "bulkOperation": _operation,

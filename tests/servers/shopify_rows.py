@@ -94,12 +94,18 @@ def order(number: int, step: timedelta = STEP, **changes: Any) -> Row:
     }  # fmt: skip
 
 
-def refund(row: Row, text: str, when: str) -> Row:
+def refund(row: Row, text: str, when: str, lines: int = 1) -> Row:
     """What changes in an order when some of it is given back."""
-    given = {**ids("Refund", row["number"]), "createdAt": when, "processedAt": when, "updatedAt": when, "note": "Broken",
-             "totalRefundedSet": money(text)}  # fmt: skip
+    given = {**ids("Refund", row["number"] - 1000), "createdAt": when, "processedAt": when, "updatedAt": when, "note": "Broken",
+             "totalRefundedSet": money(text), "refundLineItems": [_refund_line(row, place) for place in range(lines)]}  # fmt: skip
     return {"refunds": [*row["refunds"], given], "totalRefundedSet": money(text), "updatedAt": when,
             "displayFinancialStatus": "PARTIALLY_REFUNDED"}  # fmt: skip
+
+
+def _refund_line(row: Row, place: int) -> Row:
+    return {"id": f"gid://shopify/RefundLineItem/{row['number'] * 100 + place}", "quantity": 1, "restockType": "RETURN",
+            "restocked": True, "lineItem": {"id": row["lineItems"][place % len(row["lineItems"])]["id"]},
+            "subtotalSet": money("2.00"), "totalTaxSet": money("0.50")}  # fmt: skip
 
 
 def customer(number: int, **changes: Any) -> Row:

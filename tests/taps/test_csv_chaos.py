@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -11,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from trials import kills
 
 TAP = str(Path(sys.executable).with_name("tap-csv"))
-TRIALS = int(os.environ.get("CHAOS_TRIALS", "10"))
+TRIALS = kills(5)
 
 
 def sync(config: Path, state: Path | None, kill_after: float | None) -> list[bytes]:

@@ -4,7 +4,6 @@ CHAOS_TRIALS sets the number of trials of the long test.
 """
 
 import json
-import os
 import random
 import subprocess
 import time
@@ -14,8 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 from support import BIN, join, record, run, schema, state
+from trials import kills
 
-TRIALS = int(os.environ.get("CHAOS_TRIALS", "25"))
+TRIALS = kills(12)
 ROWS, STATE_EVERY, KEYS = 24_000, 1_000, 9_000
 HEAD = [schema("s", ["id", "n", "v"], ["id"]), schema("log", ["n"], [])]
 

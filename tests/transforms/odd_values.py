@@ -71,10 +71,23 @@ streams:
       quantity: tip
       source_updated_at: {from: changed, format: epoch_us}
     refund: {from: tax}
+  stays:
+    match: [stays]
+    into: conversions
+    fields:
+      transaction_id: id
+      conversion_type: {constant: booking}
+      timestamp: {from: [created_at, paid_at], format: "%Y-%m-%d %H:%M:%S %Z", zone: Asia/Manila}
+      value: {constant: 1}
+      source_updated_at: {from: [changed, created_at], format: "%m/%d/%Y %I:%M %p %Z", zone: America/Chicago}
 """
-STREAMS = ("orders", "returns", "members", "visits")
+STREAMS = ("orders", "returns", "members", "visits", "stays")
 
 _TIMES = [
+    "2024-03-01 10:00:00 EST", "2024-03-01 10:00:00 PST", "2024-11-03 01:30:00 CST", "2024-07-01 10:00:00 CEST",
+    "2024-03-01 10:00:00 IST", "2024-03-01 10:00:00 XYZ", "2024-03-01 10:00:00  UTC", "2024-03-01 10:00:00 est",
+    "03/01/2024 10:00 AM CST", "03/01/2024 10:00 PM PDT", "3/1/2024 1:00 PM EST", "2024-03-01 10:00:00 (EST)",
+    "2024-13-01 10:00:00 EST", "2024-03-01 EST 10:00:00", "EST", "0000-00-00 00:00:00 EST",
     "2024-05-01T07:00:00Z", "2024-05-01 07:00:00", "2024-05-01", "2024-05-01T07:00:00.123456+02:00", "2024-02-30T00:00:00Z",
     "2024-03-10 02:30:00", "2024-11-03 01:30:00", "2024-10-27T02:30:00", "2024-04-07 01:45:00", "0999-01-01T00:00:00",
     "9999-12-31T23:59:59-05:00", "0001-01-01", "2024-05-01T07:00", "2024-05-01t07:00:00z", "2024-05-01 07:00:00 UTC",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_values import RULES, STREAMS, records, table
 from support import Finished, run_inside
+from trials import examples
 
 from pipe import batches, columnar, lenient
 from pipe.streams import CANONICAL, Kind
 from transforms import sources
 from transforms.map_conversions import MapConversions
 
-EXAMPLES = int(os.environ.get("BLOCK_EXAMPLES", "15"))
 LENIENT = {"max_reject_ratio": 1.0, "min_rejects": 1_000_000}
 SHIPPED = [(preset, rule.name) for preset in sources.shipped() for rule in sources.load(preset).streams]
 CASES = [*SHIPPED, *(("rules", stream) for stream in STREAMS)]
@@ -38,7 +37,7 @@ SEEDS = st.integers(0, 2**32)
 COUNTS = st.sampled_from([1, 2, 5, 50])
 HASHES = ("reject_id", "record_hash")
 several = settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(6),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -95,11 +94,8 @@ def batch_rows(message: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 def canonical(stream: str, row: dict[str, Any]) -> dict[str, Any]:
     """Every field in one form, whether it was a JSON value or a column's."""
-    return {
-        field.name: same(field.kind, row[field.name])
-        for field in CANONICAL[stream].fields
-        if row.get(field.name) is not None
-    }
+    kinds = {field.name: field.kind for field in CANONICAL[stream].fields} | {"_sdc_deleted_at": Kind.TIMESTAMP}
+    return {name: same(kind, row[name]) for name, kind in kinds.items() if row.get(name) is not None}
 
 
 def same(kind: Kind, value: Any) -> Any:

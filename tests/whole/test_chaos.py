@@ -14,13 +14,14 @@ from buckets import KINDS
 from orders import COLUMNS, orders
 from orders import people as people_of
 from pipeline import STAGES, Kill, Pipeline
+from trials import kills
 
 from pipe import bucket_notes
 from pipe.outbox import LOCK
 
 ROWS = 600
 STATE_ROWS = 100
-TRIALS = int(os.environ.get("CHAOS_TRIALS", "2"))
+TRIALS = kills(2)
 
 pytestmark = pytest.mark.chaos
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from pipe.errors import CredentialsError
+from taps.base.rest.call import Call
 from taps.base.rest.retry import AgainError
 
 if TYPE_CHECKING:
@@ -129,9 +130,8 @@ class OAuth:
         if self._as_json:
             headers["Content-Type"] = "application/json"
         data: Any = msgspec.json.encode(form) if self._as_json else form
-        return client.exchange(
-            lambda: client.perform("POST", self._url, data=data, headers=headers), _granted, "sign-in", judged=False
-        )
+        call = Call("POST", self._url, data=data, headers=headers)
+        return client.exchange(lambda: client.perform(call), _granted, "sign-in", judged=False)
 
 
 def _granted(reply: Reply) -> dict[str, Any] | None:

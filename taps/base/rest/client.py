@@ -19,6 +19,7 @@ from pipe import messages
 from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 from taps.base.rest.auth import Auth, Fixed
 from taps.base.rest.budget import Account, Budget, Sleep
+from taps.base.rest.call import Call
 from taps.base.rest.judge import MissingError, RefusedError, Reply, decode, judge
 from taps.base.rest.retry import AgainError, Retry, retry_after
 
@@ -120,24 +121,15 @@ class Client:
         sent = {"Content-Type": "application/json", **(headers or {})} if data else headers
 
         return self.exchange(
-            lambda: self.perform(method, url, params=params, data=data, headers={**self.signed(), **(sent or {})}),
+            lambda: self.perform(Call(method, url, params, data, {**self.signed(), **(sent or {})})),
             lambda reply: accept(decode(reply), reply.headers),
             where,
         )
 
-    def perform(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        data: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    def perform(self, call: Call) -> Reply:
         """One HTTP exchange; redirects are not followed, as they would take the credentials along."""
-        with self.session.request(
-            method, url, params=params, data=data, headers=headers, allow_redirects=False, **self.patience
-        ) as response:
+        sent = {"params": call.params, "data": call.data, "headers": call.headers}
+        with self.session.request(call.method, call.url, allow_redirects=False, **sent, **self.patience) as response:
             return self.whole(response)
 
     @property
