@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from taps.base.sql.engine import Column, Condition, Read, Table, bad_bits, expan
 from taps.base.sql.tunnel import Tunnel
 from taps.mysql import described, types
 from taps.mysql.faults import no_tls, translated
+from taps.mysql.place import place, tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -74,7 +74,7 @@ class MySQLEngine:
         with self.errors():
             self._connection = pymysql.connect(
                 **place(self._config),
-                **_tls(self._config),
+                **tls(self._config),
                 charset="utf8mb4",
                 autocommit=True,
                 connect_timeout=30,
@@ -266,30 +266,6 @@ class MySQLEngine:
         if self._connection and self._connection.open:
             self._connection.close()
         self._connection = None
-
-
-def place(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the server is and who asks, by the names of the driver."""
-    parts = urlsplit(config.get("url", ""))
-    given = {
-        "host": parts.hostname,
-        "port": parts.port,
-        "user": unquote(parts.username or "") or None,
-        "password": unquote(parts.password or "") or None,
-        "database": unquote(parts.path.strip("/")) or None,
-    }
-    found = {name: config.get(name, value) for name, value in given.items()}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _tls(config: Mapping[str, Any]) -> dict[str, Any]:
-    names = {
-        "ssl_ca": "ssl_ca",
-        "ssl_cert": "ssl_cert",
-        "ssl_key": "ssl_key",
-        "ssl_verify_identity": "ssl_verify_identity",
-    }
-    return {theirs: config[ours] for ours, theirs in names.items() if ours in config}
 
 
 def _lines(cursor: Any) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from taps.base.settings import setting
 from taps.base.sql.settings import PORTS, SETTINGS, wrong_places
 from taps.base.sql.tap import SQLTap
 from taps.base.sql.tunnel import TUNNEL
+from taps.mysql.place import place
 
 if TYPE_CHECKING:
     from taps.base.sql.engine import Engine
@@ -54,6 +55,10 @@ class TapMySQL(SQLTap):
         """Problems of settings that are each well formed."""
         found = super().contradictions()
         found += wrong_places(self.config, ("mysql", "mariadb"), ("ssl_ca", "ssl_cert", "ssl_key"))
+        try:
+            place(self.config)
+        except ValueError:
+            found.append("the port in url is no number up to 65535")
         return found if "url" in self.config or "host" in self.config else ["url or host must be set", *found]
 
 

@@ -220,6 +220,7 @@ def test_from_every_state_the_rest_comes(url: str, database: str, tap: Tap, tmp_
         ({"streams": {"nothing": {}}}, 78, "streams names what is no table here: nothing"),
         ({"url": "postgresql://127.0.0.1/x"}, 78, "url must start with mysql://"),
         ({"ssl_ca": "/none.pem", "ssl_key": "/none.key"}, 78, "ssl_ca names no file that can be read; ssl_key names"),
+        ({"url": "mysql://127.0.0.1:99999/x"}, 78, "the port in url is no number up to 65535"),
         ({"ssl_ca": __file__}, 78, "TLS cannot be had as the settings say"),
         ({"ssl_verify_identity": True}, 78, "TLS cannot be had as the settings say"),
         ({"streams": {"events": {"where": "oops ="}}}, 78, "-events': the database does not know"),
