@@ -197,7 +197,7 @@ class Store:
             while unlike_all and (again := self._taken(uids)).any():
                 founders = pc.if_else(pa.array(again), pc.binary_join_element_wise(founders, "again", ""), founders)
                 uids = texts(self.db, query, pa.table({"hash": founders}))
-        self.insert("person", f"id, uid, {int(now)}", pa.table({"id": numbers, "uid": uids}))
+        self.insert("person (id, uid, minted)", f"id, uid, {int(now)}", pa.table({"id": numbers, "uid": uids}))
         self._new.add(first, uids)
         return uids
 
