@@ -42,7 +42,7 @@ def main() -> None:
     if config.get("broken"):
         sys.exit(_fail("data", f"the answer of {config['password']} makes no sense", 65))
     print(json.dumps(SCHEMA))
-    for number in range(int(config.get("rows") or 3)):
+    for number in range(int(config.get("rows", 3))):
         record = {
             "order_id": f"t{number}",
             "closed_at": f"2026-01-0{1 + number % 9}T10:00:00Z",

@@ -105,6 +105,14 @@ def test_row_6_a_first_sync_that_fails(place: Place) -> None:
     assert place.files_with(PASSWORD, "bin/") == []
 
 
+def test_row_8_a_first_sync_without_rows_is_taken_back(place: Place) -> None:
+    before = snapshot(place)
+    with pytest.raises(PipeError, match="the first sync brought no rows") as caught:
+        onboard(place, initial_sync=True, data_sources=[till(connection_params={"rows": 0})])
+    assert caught.value.kind == "data"
+    assert snapshot(place) == before
+
+
 def test_two_onboardings_of_a_tenant_at_once(place: Place) -> None:
     from plugins import lock
 
