@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,13 +131,15 @@ def test_a_run_may_look_back_where_its_tap_can(inside: Project) -> None:
 def test_meltano_reads_no_other_tenants_files(inside: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from meltano.core.project_files import ProjectFiles
 
-    from plugins import meltano_main
+    from plugins import meltano_call, meltano_main
 
     files = [inside.add("acme"), inside.add("globex")]
     seen = ProjectFiles(inside.root, inside.root / "meltano.yml")
     assert sorted(seen.include_paths) == files
     monkeypatch.setattr(ProjectFiles, "_resolve_include_paths", ProjectFiles._resolve_include_paths)  # put back after
-    meltano_main.narrow(open_project(inside.root).files_of(open_project(inside.root).tenant("acme")))
+    project = open_project(inside.root)
+    given = json.loads(meltano_call.environment(project, project.tenant("acme"), "run")[meltano_main.FILES_VARIABLE])
+    meltano_main.narrow([Path(file) for file in given])
     assert list(seen.include_paths) == files[:1]
 
 
