@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PREFIX: Final = "p_"
-MOST: Final = 1 << 22
+MOST: Final = 1 << 21
 """Ids remembered, of twelve bytes each; later ones are asked for."""
 
 _LETTERS: Final = len(PREFIX) + UID_DIGITS

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VERSION: Final = 3
 """Of the tables below."""
 
-MEMORY_LIMIT: Final = "128MB"
+MEMORY_LIMIT: Final = "64MB"
 _MAGIC: Final = (slice(8, 12), b"DUCK")
 _NAMES: Final = {"program", "version", "tenant", "key_id"}
 _PROGRAM: Final = "growthnav identity store"

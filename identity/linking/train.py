@@ -98,8 +98,8 @@ def fit(db: duckdb.DuckDBPyConnection, model: Model, prior: float, report: Repor
             trust[name] = max(trust[name], min(MOST_TRUST, matches / (matches + MATCHES_FOR_M)))
     if left_out:
         report.warnings.append(
-            f"training was repeated without {', '.join(left_out)}, which keeps the shipped weights: "
-            "what was learned of it contradicts itself; look whether the column holds what its name says"
+            f"training was repeated without {', '.join(left_out)}: what was learned there contradicts itself, and the "
+            "shipped weights stay; look whether the column holds what its name says"
         )
     report.untrained_levels = _labels(model, set(learned))
     linker.table_management.delete_tables_created_by_splink_from_db()

@@ -33,5 +33,8 @@ class KnownKeys:
         """Remember keys that go into the table; False when that is no longer possible: too many, or other types."""
         if types != self._types or len(self._hashes) + len(hashes) > MOST:
             return False
-        self._hashes = np.sort(np.concatenate([self._hashes, hashes]), kind="stable")  # merges what is in order
+        known = len(self._hashes)
+        self._hashes.resize(known + len(hashes), refcheck=False)  # in place, and so is what follows: memory stays flat
+        self._hashes[known:] = hashes
+        self._hashes.sort(kind="stable")  # merges what is in order
         return True

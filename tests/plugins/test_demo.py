@@ -66,7 +66,7 @@ def test_demo_twice(tmp_path: Path) -> None:
     *_, purchases, people, revenue = table_row(first, "bakery")
     assert (purchases, revenue) == ("69,659", "2,500,315.63")
     assert re.search(r"figures: (\d+) of \1 equal the published ones", first)
-    precision, recall = map(float, re.search(r"precision ([\d.]+), recall ([\d.]+)", first).groups())
+    precision, recall = map(float, re.search(r"precision\s+([\d.]+),\s+recall\s+([\d.]+)", first).groups())
     assert precision > 0.95
     assert recall > 0.7
     after = re.search(r"reconciled\s+precision\s+([\d.]+),\s+recall\s+([\d.]+)", first).groups()
