@@ -162,3 +162,11 @@ def world_input(people: int = 120, seed: int = 7, kiosk: int = 24) -> Input:
         profiles.append(row)
         truth[row["profile_id"]] = 10_000 + number
     return Input(profiles, purchases, truth)
+
+
+def reconciled(home: Path, given: Input) -> World:
+    """A tenant whose records went through the pipe and were reconciled."""
+    made = World(home)
+    made.load(given.lines())
+    made.reconcile()
+    return made

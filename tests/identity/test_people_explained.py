@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from identity_pipe import config, conversion, conversions, run
-from identity_world import SCHEMA, World, world_input
+from identity_world import SCHEMA, World, reconciled, world_input
 
 from identity.reconcile import settings, tap
 from identity.reconcile.assign import assign
@@ -24,10 +24,7 @@ INPUT = world_input(people=60, kiosk=12)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    made = World(tmp_path_factory.mktemp("acme"))
-    made.load(INPUT.lines())
-    made.reconcile()
-    return made
+    return reconciled(tmp_path_factory.mktemp("acme"), INPUT)
 
 
 @pytest.fixture(scope="module")

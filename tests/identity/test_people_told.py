@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 from identity_pipe import record, records, schema, state
-from identity_world import World, world_input
+from identity_world import World, reconciled, world_input
 
 from identity.linking.model import load
 from identity.linking.prepare import COLUMNS
@@ -24,10 +24,7 @@ INPUT = world_input(people=60, kiosk=12)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    made = World(tmp_path_factory.mktemp("acme"))
-    made.load(INPUT.lines())
-    made.reconcile()
-    return made
+    return reconciled(tmp_path_factory.mktemp("acme"), INPUT)
 
 
 def test_a_persons_row_says_what_their_records_say(world: World) -> None:
