@@ -1,7 +1,8 @@
 """The speed of linking: `python bench/linking.py RECORDS [link | deterministic | components | arrivals]`.
 
 Prints wall clock, CPU seconds and the process's peak of memory; `link` also the steps and how good the people are.
-`arrivals` compares 10,000 new records with the rest, which is known; the step `arrivals` is their scoring alone.
+`arrivals` compares 10,000 new records with the rest, which is known; the step `score` is `predict_within` and
+`predict_between` alone.
 """
 
 from __future__ import annotations

@@ -16,8 +16,6 @@ from identity.linking.prepare import PERSON
 from identity.linking.result import RECORD_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import duckdb
 
     from identity.linking.known import Known
@@ -26,6 +24,8 @@ ARRIVALS: Final = "arrival"
 """The table of new records, like `person`, which then holds the base."""
 
 _EVERYBODY: Final = "everybody"
+_SIDES: Final = ("inner_side", "outer_side", "base_side")
+"""Tables of what is compared: new records with each other; with the base; of the base."""
 
 
 def split(db: duckdb.DuckDBPyConnection, base: pa.Array) -> int:
@@ -43,20 +43,23 @@ def unite(db: duckdb.DuckDBPyConnection) -> None:
     db.execute(f"CREATE OR REPLACE TABLE {PERSON} AS SELECT * FROM {PERSON} ORDER BY uid")  # noqa: S608
 
 
-def compare(db: duckdb.DuckDBPyConnection, known: Known, threshold: float) -> pa.Table:
-    """The new records' pairs, among themselves and with the base, as `identity.linking.known.PAIRS`."""
-    model = known.model
+def meet(db: duckdb.DuckDBPyConnection, known: Known) -> None:
+    """Make the tables of `_SIDES`: of new records and of the base, those that share a block with a new one."""
     inner, (outer, base) = _keys_within(db, known), _keys_between(db, known)
-    sides = {"inner_side": (ARRIVALS, inner), "outer_side": (ARRIVALS, outer), "base_side": (PERSON, base)}
-    for name, (people, keys) in sides.items():
+    for name, people, keys in zip(_SIDES, (ARRIVALS, ARRIVALS, PERSON), (inner, outer, base), strict=True):
         _side(db, known, name, people, keys)
-    scorer = score.linker(db, model, known.prior, "base_side")
+
+
+def compare(db: duckdb.DuckDBPyConnection, known: Known, threshold: float) -> pa.Table:
+    """The pairs of those that meet, as `identity.linking.known.PAIRS`."""
+    model = known.model
+    scorer = score.linker(db, model, known.prior, _SIDES[-1])
     details.keep_parts(scorer)
     api, infer = scorer._db_api, scorer.inference
     for column in model.frequent:
-        shares = api.register(_shares(db, column, sides))
+        shares = api.register(_shares(db, column))
         scorer.table_management.register_term_frequency_lookup(shares, column)
-    here, new, old = (api.register(name) for name in sides)
+    here, new, old = (api.register(name) for name in _SIDES)
     chosen = {
         "blocking_rules_to_generate_predictions": model.rules(),
         "threshold_match_weight": score.KEPT_WEIGHT,
@@ -105,10 +108,10 @@ def _side(db: duckdb.DuckDBPyConnection, known: Known, name: str, people: str, k
     )
 
 
-def _shares(db: duckdb.DuckDBPyConnection, column: str, sides: Iterable[str]) -> str:
+def _shares(db: duckdb.DuckDBPyConnection, column: str) -> str:
     """A table of the values to be compared and their shares in the base; one that is new to it counts as seen once."""
     name = f"share_of_{column}"
-    values = " UNION ".join(f"SELECT {column} FROM {side}" for side in sides)  # noqa: S608
+    values = " UNION ".join(f"SELECT {column} FROM {side}" for side in _SIDES)  # noqa: S608
     db.execute(
         f"CREATE TABLE {name} AS SELECT {column}, greatest(count({PERSON}.uid), 1) / "  # noqa: S608
         f"(SELECT greatest(count({column}), 1) FROM {PERSON}) AS tf_{column} "

@@ -149,7 +149,9 @@ def _with_arrivals(  # noqa: PLR0917  one step of `run`
     """Labels and links from what is known and what new records add to it."""
     pairs = known.pairs
     if report.arrivals:
-        with timed(report, "arrivals"):
+        with timed(report, "meet"):
+            arrivals.meet(db, known)
+        with timed(report, "score"):
             found = arrivals.compare(db, known, threshold)
         report.pairs_scored += len(found)
         pairs = pa.concat_tables([pairs, found], promote_options="default")

@@ -140,7 +140,7 @@ def timed(report: Report, step: str) -> Iterator[None]:
     """Note how long a step takes."""
     start = time.perf_counter()
     yield
-    report.seconds[step] = round(time.perf_counter() - start, 3)
+    report.seconds[step] = round(report.seconds.get(step, 0) + time.perf_counter() - start, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
