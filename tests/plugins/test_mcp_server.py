@@ -1,55 +1,31 @@
-"""Rows 47 to 53, with the SDK's own client: in memory, and over a real process's standard input and output."""
+"""Rows 47 to 53, with the SDK's own client, in memory."""
 
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import duckdb
-import operating
 import pytest
 import yaml
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp.shared.exceptions import MCPError
+from mcp_asking import ALL, READ, ask, call, said
 from mcp_types import CallToolResult
-from stub_project import CANARY, Project, wait_for
+from stub_project import CANARY, Project
 
 from plugins.mcp_server import query
 from plugins.mcp_server.access import Access
 from plugins.mcp_server.server import AUDIT, build
 
-READ = ["list_connectors", "discover_schema", "query_warehouse", "explain_identity", "run_history", "doctor"]
-ALL = [*READ, "sync_data_source", "configure_data_source"]
-
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path)
-    made.add("acme")
-    made.add("globex")
-    return made
-
-
-def ask(root: Path, work: Callable[[Client], Awaitable[Any]], **access: Any) -> Any:
-    """What `work` gets from a server of the project."""
-
-    async def main() -> Any:
-        async with Client(build(root, Access(**access))) as client:
-            return await work(client)
-
-    return anyio.run(main)
-
-
-def call(root: Path, tool: str, arguments: dict[str, Any], **access: Any) -> CallToolResult:
-    return ask(root, lambda client: client.call_tool(tool, arguments), **{"scope": "admin", **access})
-
-
-def said(result: CallToolResult) -> str:
-    return "".join(getattr(part, "text", "") for part in result.content)
+def project(project: Project) -> Project:
+    project.add("acme")
+    project.add("globex")
+    return project
 
 
 def trail(root: Path) -> list[dict[str, Any]]:
@@ -361,67 +337,6 @@ def test_mistakes_in_the_files_of_others_are_not_told(project: Project) -> None:
     failed = said(call(project.root, "run_history", {"customer_id": "acme"}))
     assert failed.startswith("configuration error: the project's files have mistakes")
     assert "globex" not in failed
-
-
-def test_the_command_speaks_over_standard_input_and_output(project: Project) -> None:
-    parameters = StdioServerParameters(
-        command=str(operating.GROWTHNAV),
-        args=["--project", str(project.root), "mcp", "--scope", "write", "--tenant", "acme"],
-        env=operating.environment(),
-    )
-
-    async def main() -> None:
-        async with Client(parameters) as client:
-            assert [tool.name for tool in (await client.list_tools()).tools] == [*READ, "sync_data_source"]
-            synced = await client.call_tool("sync_data_source", {"customer_id": "acme", "job": "rows"})
-            assert synced.structured_content["records_loaded"] == 5, said(synced)
-            refused = await client.call_tool("run_history", {"customer_id": "globex"})
-            assert refused.is_error
-            wrong = await client.call_tool("run_history", {"customer_id": "acme", "secret": CANARY})
-            assert CANARY not in said(wrong)
-
-    anyio.run(main)
-    assert project.ids("acme") == list(range(5))
-
-
-def test_the_command_speaks_over_http_on_this_machine(project: Project) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = project.start("mcp", "--transport", "http", "--port", str(port))
-
-    def listening() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_for(listening)
-
-    async def main() -> None:
-        async with Client(f"http://127.0.0.1:{port}/mcp") as client:
-            assert [tool.name for tool in (await client.list_tools()).tools] == READ
-            found = await client.call_tool("run_history", {"customer_id": "acme"})
-            assert found.structured_content == {"customer_id": "acme", "runs": []}
-
-    anyio.run(main)
-    server.terminate()
-    _, err = server.communicate(timeout=30)
-    assert "Traceback" not in err
-
-
-def test_a_port_that_is_taken_is_told(project: Project) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        ended = project.call("mcp", "--transport", "http", "--port", str(port))
-    assert ended.code == 2
-    assert ended.err == f"configuration error: port {port} is taken. Name another: --port\n"
-
-
-def test_a_tenant_that_is_not_there_is_told_when_the_server_starts(project: Project) -> None:
-    ended = project.call("mcp", "--tenant", "acmee")
-    assert ended.code == 2
-    assert "Did you mean 'acme'?" in ended.err
 
 
 def test_the_doctor_looks_at_a_tenant_and_shows_no_value(project: Project) -> None:
