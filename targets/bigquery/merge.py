@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipe import times
-from targets.core.columns import DELETED_AT, METADATA_PREFIX, TABLE_VERSION, DataType
+from targets.core.columns import DELETED_AT, TABLE_VERSION, DataType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +53,7 @@ class Rows:
         """GoogleSQL that is true for a row that only says that its key is deleted."""
         if self.hard_delete or not self.has_marks:
             return None
-        others = (
-            f"s.{quoted(column.name)} IS NULL"
-            for column in self.columns
-            if not column.is_key and not column.origin.name.startswith(METADATA_PREFIX)
-        )
+        others = (f"s.{quoted(column.name)} IS NULL" for column in self.columns if column.is_told)
         return " AND ".join((_IS_DELETED, *others))
 
     def _is_mark(self, column: BigQueryColumn) -> bool:

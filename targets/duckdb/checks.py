@@ -83,10 +83,13 @@ def _any(tests: Iterable[str]) -> str:
 
 
 def key_hashes(connection: DuckDBPyConnection, staged: StagedTable) -> NDArray[np.uint64]:
-    """The engine's hashes of the keys as they are stored, in order."""
+    """The engine's hashes of the keys as they are stored, in order; rows that were deleted since may be among them."""
+    if staged.hashes is not None:
+        return staged.hashes
     stored = ", ".join(f"CAST({column.stored(name)} AS {column.sql_type})" for name, column in staged.keys.items())
     found = connection.execute(f"SELECT hash({stored}) AS hash FROM {staged.table}").fetchnumpy()
-    return np.sort(np.asarray(found["hash"], np.uint64))
+    staged.hashes = np.sort(np.asarray(found["hash"], np.uint64))
+    return staged.hashes
 
 
 def has_key_twice(connection: DuckDBPyConnection, staged: StagedTable) -> bool:

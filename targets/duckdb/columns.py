@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from targets.core.columns import DataType, Property, StreamSchema, column_names, folded, widen
+from targets.core.columns import METADATA_PREFIX, DataType, Property, StreamSchema, column_names, folded, widen
 
 SQL_TYPES = {
     DataType.BOOLEAN: "BOOLEAN",
@@ -34,6 +34,11 @@ class Column:
     """None: the table has a type of its own making, which stays."""
     sql_type: str
     is_key: bool
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it says something of the row: it is neither of the key nor about the transport."""
+        return not self.is_key and not self.origin.name.startswith(METADATA_PREFIX)
 
     @property
     def source_type(self) -> str:

@@ -21,8 +21,10 @@ class KnownKeys:
         self._types = types
         self._hashes = np.empty(0, np.uint64)
 
-    def may_have(self, hashes: NDArray[np.uint64]) -> bool:
-        """Whether one of these keys may be in the table; no means surely not."""
+    def may_have(self, hashes: NDArray[np.uint64], types: tuple[str, ...]) -> bool:
+        """Whether one of these keys may be in the table; no means surely not. Of other types, any may."""
+        if types != self._types:
+            return True
         if not len(self._hashes):
             return False
         places = np.searchsorted(self._hashes, hashes)

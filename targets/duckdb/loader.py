@@ -98,7 +98,7 @@ class DuckDBLoader:
                 execute(f"UPDATE {table} AS t SET {marked} FROM {marks} AS s WHERE {same}")
                 execute(f"DELETE FROM {source} WHERE {staged.is_mark}")
             hashes, known = checks.key_hashes(self._connection, staged), self._known[stream]
-            if known is None or known.may_have(hashes):
+            if known is None or known.may_have(hashes, staged.key_types):
                 execute(f"DELETE FROM {table} AS t USING {source} AS s WHERE {same}")
             if known is not None and not known.add(hashes, staged.key_types):
                 self._known[stream] = None

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from targets.core.columns import DELETED_AT, METADATA_PREFIX, DataType
+from targets.core.columns import DELETED_AT, DataType
 from targets.core.loader import Staged
 from targets.duckdb.columns import SQL_TYPES, Column
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from targets.core.spool import Part
 
 
@@ -25,6 +28,8 @@ class StagedTable(Staged):
     """Numbers of the optional columns that have a value in some row."""
     has_marks: bool = False
     """Some rows are marks (see `is_mark`)."""
+    hashes: NDArray[np.uint64] | None = None
+    """Of the keys, once somebody asked (see `checks.key_hashes`)."""
     broken: dict[int, bytes] = field(default_factory=dict)
     """Rows whose record is no object, as they came."""
     parts: tuple[tuple[Part, int, int], ...] = ()
@@ -50,11 +55,7 @@ class StagedTable(Staged):
         """SQL that is true for a mark: a deletion that came with its key alone, and says nothing of other columns."""
         if not self.keys:
             return "false"
-        others = [
-            f"c{number} IS NULL"
-            for number, column in enumerate(self.columns)
-            if not column.is_key and not column.origin.name.startswith(METADATA_PREFIX)
-        ]
+        others = [f"c{number} IS NULL" for number, column in enumerate(self.columns) if column.is_told]
         return f"({' AND '.join((f'{self.mark} IS NOT NULL', *others))})"
 
     def widen(self, number: int) -> None:
@@ -62,6 +63,7 @@ class StagedTable(Staged):
         kind = DataType.BIG_INTEGER
         wider = replace(self.columns[number], kind=kind, sql_type=SQL_TYPES[kind])
         self.columns = (*self.columns[:number], wider, *self.columns[number + 1 :])
+        self.hashes = None
 
     def rows_before(self, position: int) -> int:
         """How many of its rows came before input line `position`; they are the first."""
