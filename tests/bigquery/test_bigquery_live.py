@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import test_target_bigquery as emulated
+import test_target_bigquery_deletions as deletions
 from bigquery_place import Place, Service
 from google.cloud.bigquery import Dataset
 from support import record, schema, state
@@ -34,8 +35,9 @@ SAME = (
     emulated.test_columns_are_widened_where_bigquery_can,
     emulated.test_columns_are_refused_where_bigquery_cannot_widen_them,
     emulated.test_bad_rows_go_to_rejects_and_the_rest_is_loaded,
-    emulated.test_a_new_version_marks_what_is_gone_and_revives_what_is_back,
-    emulated.test_hard_delete,
+    deletions.test_a_new_version_marks_what_is_gone_and_revives_what_is_back,
+    deletions.test_hard_delete,
+    deletions.test_a_deletion_with_its_key_alone_marks_its_row_and_no_more,
     emulated.test_partitions_and_clusters_as_set,
     emulated.test_canonical_streams_get_their_types,
     emulated.test_metadata_columns,
