@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ARRIVALS: Final = "arrival"
 """The table of new records, like `person`, which then holds the base."""
 
-_EVERYBODY: Final = "everybody"
+_BOTH: Final = "both_sides"
 _SIDES: Final = ("inner_side", "outer_side", "base_side")
 """Tables of what is compared: new records with each other; with the base; of the base."""
 
@@ -44,9 +44,22 @@ def unite(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def meet(db: duckdb.DuckDBPyConnection, known: Known) -> None:
-    """Make the tables of `_SIDES`: of new records and of the base, those that share a block with a new one."""
-    inner, (outer, base) = _keys_within(db, known), _keys_between(db, known)
-    for name, people, keys in zip(_SIDES, (ARRIVALS, ARRIVALS, PERSON), (inner, outer, base), strict=True):
+    """Make the tables of `_SIDES`: of new records and of the base, those that share a block with a new one.
+
+    Blocks may be as large as they could when the base was linked.
+    """
+    for name in ("open_keys", "base_keys"):
+        db.execute(f"CREATE TEMP TABLE {name} (rule UTINYINT, uid INTEGER, key UBIGINT)")
+    for (number, parts), limit in zip(enumerate(known.model.blocking.values()), known.limits, strict=True):
+        if limit != score.CLOSED:
+            _keys(db, number, parts, limit)
+    limits = f"{known.limits}[rule + 1]"
+    db.execute(
+        "CREATE TEMP TABLE within_keys AS FROM open_keys "
+        f"QUALIFY count(*) OVER (PARTITION BY rule, key) BETWEEN 2 AND {limits}"
+    )
+    tables = ((ARRIVALS, "within_keys"), (ARRIVALS, "open_keys"), (PERSON, "base_keys"))
+    for name, (people, keys) in zip(_SIDES, tables, strict=True):
         _side(db, known, name, people, keys)
 
 
@@ -66,44 +79,42 @@ def compare(db: duckdb.DuckDBPyConnection, known: Known, threshold: float) -> pa
         "warning_mode": "never",
     }
     frames = [infer.predict_within(here, **chosen), infer.predict_between(new, old, **chosen)]
-    db.execute(f"CREATE TEMP VIEW {_EVERYBODY} AS FROM {PERSON} UNION ALL FROM {ARRIVALS}")
-    found = [details.of_pairs(db, scorer, model, frame.physical_name, _EVERYBODY, threshold) for frame in frames]
-    db.execute(f"DROP VIEW {_EVERYBODY}")
+    inner, *others = _SIDES
+    db.execute(f"CREATE TEMP VIEW {_BOTH} AS {' UNION ALL '.join(f'FROM {side}' for side in others)}")
+    found = [
+        details.of_pairs(db, scorer, model, frame.physical_name, people, threshold)
+        for frame, people in zip(frames, (inner, _BOTH), strict=True)
+    ]
+    db.execute(f"DROP VIEW {_BOTH}")
     return pa.concat_tables(found)
 
 
-def _keys_within(db: duckdb.DuckDBPyConnection, known: Known) -> str:
-    """The table of keys by which new records meet each other: `rule`, `uid`, `key`."""
-    db.execute("CREATE TEMP TABLE within_keys (rule UTINYINT, uid INTEGER, key UBIGINT)")
-    for number, _ in score.keys(db, known.model, ARRIVALS, least=2):
-        db.execute(f"INSERT INTO within_keys SELECT {number}, uid, key FROM keys")  # noqa: S608
-    return "within_keys"
-
-
-def _keys_between(db: duckdb.DuckDBPyConnection, known: Known) -> tuple[str, str]:
-    """The same by which they meet the base, on either side: of its blocks those that could meet when it was linked."""
-    for name in ("open_keys", "base_keys"):
-        db.execute(f"CREATE TEMP TABLE {name} (rule UTINYINT, uid INTEGER, key UBIGINT)")
-    for number, parts in enumerate(known.model.blocking.values()):
-        keyed = f"SELECT {number} AS rule, uid, {score.key_sql(parts)} AS key FROM {{}} WHERE key IS NOT NULL"  # noqa: S608
-        db.execute(f"INSERT INTO open_keys {keyed.format(ARRIVALS)}")
-        db.execute(
-            f"INSERT INTO base_keys SELECT * FROM ({keyed.format(PERSON)}) "  # noqa: S608
-            f"SEMI JOIN (FROM open_keys WHERE rule = {number}) USING (key) "
-            f"QUALIFY count(*) OVER (PARTITION BY key) <= {known.limits[number]}"
-        )
-    return "open_keys", "base_keys"
+def _keys(db: duckdb.DuckDBPyConnection, number: int, parts: list[str], limit: int) -> None:
+    """Add the keys of one rule to the tables of them: of new records, and of those they meet in the base."""
+    named = ", ".join(f"{part} AS part_{place}" for place, part in enumerate(parts))
+    names = ", ".join(f"part_{place}" for place in range(len(parts)))
+    keyed = f"SELECT uid, {score.key_sql(parts)} AS key FROM {ARRIVALS} WHERE key IS NOT NULL"  # noqa: S608
+    # The base is joined by the parts, so that only those that meet somebody need a key.
+    db.execute(
+        f"""CREATE OR REPLACE TEMP TABLE near AS
+        SELECT uid, hash({names}) AS key FROM (SELECT uid, {named} FROM {PERSON})
+        SEMI JOIN (SELECT DISTINCT {named} FROM {ARRIVALS} WHERE {score.filled_sql(parts)}) USING ({names})"""  # noqa: S608
+    )
+    crowded = f"SELECT key FROM near GROUP BY key HAVING count(*) > {limit}"  # noqa: S608
+    for table, records in (("open_keys", keyed), ("base_keys", "FROM near")):
+        db.execute(f"INSERT INTO {table} SELECT {number}, uid, key FROM ({records}) ANTI JOIN ({crowded}) USING (key)")  # noqa: S608
 
 
 def _side(db: duckdb.DuckDBPyConnection, known: Known, name: str, people: str, keys: str) -> None:
     """The table `name` of those of `people` that have a key: what is compared, and the keys."""
-    columns = sorted({*known.model.compared, *known.model.frequent})
+    columns = [RECORD_ID, *sorted({*known.model.compared, *known.model.frequent})]
     pivot = ", ".join(
         f"max(key) FILTER (rule = {number}) AS {key(number)}" for number in range(len(known.model.blocking))
     )
+    # Who has a key is chosen first: joined at once, the columns of everybody would be read.
+    chosen = f"SELECT uid, {', '.join(columns)} FROM {people} WHERE uid IN (SELECT uid FROM {keys})"  # noqa: S608
     db.execute(
-        f"CREATE TABLE {name} AS SELECT uid, {', '.join(columns)}, keyed.* EXCLUDE (uid) "  # noqa: S608
-        f"FROM {people} JOIN (SELECT uid, {pivot} FROM {keys} GROUP BY uid) AS keyed USING (uid) ORDER BY uid; "
+        f"CREATE TABLE {name} AS FROM ({chosen}) JOIN (SELECT uid, {pivot} FROM {keys} GROUP BY uid) USING (uid); "  # noqa: S608
         f"DROP TABLE {keys}"
     )
 

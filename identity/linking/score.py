@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 BLOCK: Final = 1000
 """Records; a key that more of them share brings nobody together."""
 
+CLOSED: Final = 0
+"""The limit of a rule that brings nobody together: all its blocks cost too much."""
+
 PAIRS, PAIRS_PER_RECORD, PAIRS_TIMES_RECORDS = 500_000, 1.0, 2.5e10
 """What one rule may cost; its largest blocks are left out until it costs no more. Few records can be compared broadly:
 up to `PAIRS`, and the fewer pairs the more records there are (their product is bounded). Rules that are not broad may
@@ -70,7 +73,7 @@ def meet(db: duckdb.DuckDBPyConnection, model: Model) -> list[int]:
     """
     db.execute("CREATE TEMP TABLE met_by_rule (rule UTINYINT, join_key_l INTEGER, join_key_r INTEGER)")
     limits = []
-    for number, limit in keys(db, model, PERSON, least=2):
+    for number, limit in _keys(db, model):
         limits.append(limit)
         db.execute(
             f"INSERT INTO met_by_rule SELECT {number}, l.uid, r.uid FROM keys AS l JOIN keys AS r USING (key) "  # noqa: S608
@@ -84,22 +87,22 @@ def meet(db: duckdb.DuckDBPyConnection, model: Model) -> list[int]:
     return limits
 
 
-def keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) -> Iterator[tuple[int, int]]:
+def _keys(db: duckdb.DuckDBPyConnection, model: Model) -> Iterator[tuple[int, int]]:
     """Each rule in turn, and the most records that share a key, with its keys in the table `keys` (`uid`, `key`).
 
-    Left out are keys with an empty part, those that too many share, and those that fewer than `least` records share:
-    nobody to meet.
+    Left out are keys with an empty part, those of one record, and those that too many share. The most is 1 where no two
+    share one, and `CLOSED` where those that do are too many.
     """
-    records = db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608
+    records = db.execute(f"SELECT count(*) FROM {PERSON}").fetchall()[0][0]  # noqa: S608
     broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
     for number, (rule, parts) in enumerate(model.blocking.items()):
         budget = broad if rule in model.broad else max(broad, PAIRS_PER_RECORD * records)
         if parts in [[kind] for kind in IDENTIFIERS]:
             budget = records * BLOCK  # shared ones are blocked already
-        keyed = f"SELECT uid, {key_sql(parts)} AS key FROM {table} WHERE key IS NOT NULL"  # noqa: S608
+        keyed = f"SELECT uid, {key_sql(parts)} AS key FROM {PERSON} WHERE key IS NOT NULL"  # noqa: S608
         db.execute(
             f"""CREATE OR REPLACE TEMP TABLE keys AS WITH keyed AS ({keyed}),
-            blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN {least} AND {BLOCK}),
+            blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN 2 AND {BLOCK}),
             sizes AS (
                 SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost
                 FROM blocks GROUP BY size
@@ -108,14 +111,21 @@ def keys(db: duckdb.DuckDBPyConnection, model: Model, table: str, least: int) ->
             SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
         )
         most = db.execute("SELECT max(size) FROM (SELECT count(*) AS size FROM keys GROUP BY key)").fetchall()[0][0]
-        yield number, int(most or 1)
+        if most is None:
+            shared = f"SELECT 1 FROM ({keyed}) GROUP BY key HAVING count(*) > 1 LIMIT 1"  # noqa: S608
+            most = CLOSED if db.execute(shared).fetchall() else 1
+        yield number, int(most)
     db.execute("DROP TABLE keys")
 
 
 def key_sql(parts: list[str]) -> str:
     """SQL for a key; empty when a part of it is."""
-    filled = " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
-    return f"CASE WHEN {filled} THEN hash({', '.join(parts)}) END"
+    return f"CASE WHEN {filled_sql(parts)} THEN hash({', '.join(parts)}) END"
+
+
+def filled_sql(parts: list[str]) -> str:
+    """SQL for whether no part of a key is empty."""
+    return " AND ".join(f"nullif({part}, '') IS NOT NULL" for part in parts)
 
 
 def compared(db: duckdb.DuckDBPyConnection, model: Model) -> str:
@@ -139,7 +149,7 @@ def linker(db: duckdb.DuckDBPyConnection, model: Model, prior: float, table: str
     """A linker over `person`, or a table like it."""
     from splink import DuckDBAPI, Linker
 
-    made = Linker(DuckDBAPI(db).register(table), model.splink(prior))
+    made = Linker(DuckDBAPI(db).register(table), model.splink(prior), validate_settings=False)
     logging.getLogger("splink").setLevel(logging.ERROR)  # the linker sets its own level
     return made
 

@@ -10,7 +10,7 @@ import pytest
 
 from bench.customers import customers
 from identity.evaluate import evaluate
-from identity.linking import Linked, LinkSettings, judge, link
+from identity.linking import Linked, LinkSettings, judge, link, score
 from identity.linking.known import Known, Memory
 
 RECORDS, NEW = 2_500, 150
@@ -90,6 +90,38 @@ def test_decisions_hold_for_old_and_new(given: pa.Table, base: pa.Array, first: 
     now = dict(zip(*(column.to_pylist() for column in found.clusters.columns), strict=True))
     assert found.report.arrivals
     assert now[one] == now[other] == now[stranger]
+
+
+def test_what_is_closed_to_the_base_is_closed_to_new_records(
+    given: pa.Table, base: pa.Array, first: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else ten thousand new ones would be compared as broadly as a file of ten thousand."""
+    monkeypatch.setattr(score, "PAIRS", 0)
+    closed = remembered(link(of(given, base), settings=HOW, memory=Memory()))
+    rules = [rule for rule, limit in zip(closed.model.blocking, closed.limits, strict=True) if limit == score.CLOSED]
+    assert set(rules) == closed.model.broad
+    found, more = (
+        link(given, settings=HOW, memory=Memory(base=base, known=known)) for known in (closed, remembered(first))
+    )
+    assert found.report.arrivals == more.report.arrivals > 0
+    assert found.report.pairs_scored < more.report.pairs_scored
+    assert not set(rules) & set(found.edges.column("rule").to_pylist())
+
+
+def test_what_nobody_in_the_base_shares_is_open(given: pa.Table) -> None:
+    """Nobody had met by it because all were different, not because they were many."""
+    alone = given.group_by("email").aggregate([("record_id", "min")]).column("record_id_min").combine_chunks()
+    base = of(given, alone).filter(pc.is_valid(of(given, alone).column("email")))
+    first = link(base, settings=HOW, memory=Memory())
+    known = remembered(first)
+    assert dict(zip(known.model.blocking, known.limits, strict=True))["email"] == 1
+    again = base.slice(7, 1)
+    again = again.set_column(again.schema.get_field_index("record_id"), "record_id", pa.array(["again"]))
+    memory = Memory(base=base.column("record_id").combine_chunks(), known=known)
+    found = link(pa.concat_tables([base, again]), settings=HOW, memory=memory)
+    cluster = dict(zip(*(column.to_pylist() for column in found.clusters.columns), strict=True))
+    assert found.report.arrivals == 1
+    assert cluster["again"] == cluster[base.column("record_id")[7].as_py()]
 
 
 def test_when_everything_is_linked_anew(given: pa.Table, base: pa.Array, first: Linked) -> None:
