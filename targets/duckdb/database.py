@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 LOCK_PATIENCE_SECONDS = 10.0
 LOCK_PAUSE_SECONDS = 0.25
 
+KEPT = "64MB"
+
 MAGIC = slice(8, 12)
 """Where a database file says that it is one."""
 
@@ -78,6 +80,17 @@ def engine_errors(stream: str | None = None) -> Iterator[None]:
         ) from None
 
 
+def give_back(connection: duckdb.DuckDBPyConnection, memory_limit: str) -> None:
+    """Have the engine forget what it has read and written, but for a little.
+
+    It would keep that up to its limit, so that a load of ten million rows took more memory than one of a million; a
+    load hardly comes back to it.
+    """
+    with suppress(duckdb.OutOfMemoryException):  # it holds more than that for good
+        connection.execute(f"SET memory_limit = '{KEPT}'")
+    connection.execute("SET memory_limit = ?", [memory_limit])
+
+
 def _create(path: Path, prefix: str) -> None:
     """Make a new database in another place first, so that a kill leaves a whole file or none."""
     with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as directory:
@@ -123,7 +136,7 @@ def _configure(connection: duckdb.DuckDBPyConnection, config: Mapping[str, Any],
         "autoinstall_known_extensions": False,
         # Merging row groups at every commit would write all of a large load twice; see `DuckDBLoader.close`.
         "max_vacuum_tasks": 0,
-        "memory_limit": config.get("memory_limit"),
+        "memory_limit": config["memory_limit"],
         "threads": config.get("threads"),
     }
     for name, value in settings.items():

@@ -31,6 +31,7 @@ class DuckDBLoader:
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Open the file that `config` names."""
         self._connection, self.spool = database.open_database(config)
+        self._memory_limit: str = config["memory_limit"]
         self._hard_delete = bool(config["hard_delete"])
         self._tables = Tables(self._connection, config["default_target_schema"], hard_delete=self._hard_delete)
         self._stager = Stager(self._connection, self.spool, may_view=True)
@@ -61,6 +62,7 @@ class DuckDBLoader:
                         self._activate(stream, each.batch.activate)
         for each in staged:
             self._stager.drop(each)
+        database.give_back(self._connection, self._memory_limit)
 
     def close(self) -> None:
         """Close the file, tidied if it needs it, and remove the spool."""

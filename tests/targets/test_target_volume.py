@@ -7,16 +7,21 @@ from typing import Any
 
 import duckdb
 import msgspec
+import numpy as np
+import pyarrow as pa
 import pytest
 from support import BIN, record, run_inside, schema, state
 from usage import watched, yardstick
 
+from pipe import columnar
 from pipe.streams import CONVERSIONS
 from targets.duckdb.target import TargetDuckDB
 
 NUMBERS = {"properties": {"id": {"type": "integer"}, "n": {"type": "integer"}}}
 YARDSTICKS_A_MILLION = 2.2
 PEAK_MB = 900
+FLAT = 1.2
+BATCH_ROWS = 100_000
 
 
 def conversions(count: int) -> list[bytes]:
@@ -102,3 +107,33 @@ def test_conversions_take_few_seconds_and_little_memory(tmp_path: Path) -> None:
     print(f"{a_million:.1f} CPU s a million, {a_million / unit:.2f} yardsticks, {megabytes:.0f} MB")
     assert a_million < YARDSTICKS_A_MILLION * unit
     assert megabytes < PEAK_MB
+
+
+@pytest.mark.quality
+def test_five_times_the_rows_take_no_more_memory(tmp_path: Path) -> None:
+    few, many = (peak_of_batches(tmp_path / f"{count}", count) for count in (8, 40))
+    print(f"{few:.0f} MB, {many:.0f} MB")
+    assert many < FLAT * few
+
+
+def peak_of_batches(home: Path, count: int) -> float:
+    """Megabytes that loading so many batch files took, each of other keys."""
+    home.mkdir()
+    names = ["id", *(f"text_{number}" for number in range(8))]
+    random = np.random.default_rng(count)
+    lines: list[Any] = [{"type": "SCHEMA", "stream": "s", "key_properties": ["id"],
+                         "schema": {"properties": {name: {"type": ["null", "string"]} for name in names}}}]  # fmt: skip
+    for number in range(count):
+        file = home / f"{number}.arrow"
+        texts = (pa.array(np.char.mod("%032x", random.integers(0, 2**62, BATCH_ROWS))) for _ in names)
+        columnar.write(pa.table(dict(zip(names, texts, strict=True))), file, "arrow")
+        lines.append({"type": "BATCH", "stream": "s", "encoding": {"format": "arrow"}, "manifest": [file.as_uri()]})
+        lines.append({"type": "STATE", "value": {"n": number}})
+    source, config = home / "b.singer", home / "b.json"
+    source.write_bytes(b"\n".join(map(msgspec.json.encode, lines)))
+    config.write_text(json.dumps({"filepath": str(home / "b.duckdb")}))
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with source.open("rb") as given:
+        code, _, megabytes = watched(str(BIN / "target-duckdb"), "--config", str(config), stdin=given, **quiet)
+    assert code == 0
+    return megabytes
