@@ -78,14 +78,16 @@ def run(
             judged = Judged(db, settings, model, base, report)
             same = of_table(db, SAME)
 
+            def found(graph: Graph) -> NDArray[np.int64]:
+                return _cluster(graph.joined(same), decided, len(ids), settings.clustering, settings.seed)
+
             def at(threshold: float) -> NDArray[np.int64]:
-                graph = judged.graph(threshold).joined(same)
-                return _cluster(graph, decided, len(ids), settings.clustering, settings.seed)
+                return found(judged.graph(threshold))
 
             with timed(report, "cluster"):
-                labels = at(threshold)
-            with timed(report, "details"):
                 graph = judged.graph(threshold)
+                labels = found(graph)
+            with timed(report, "details"):
                 edges = judged.details(graph, graph.links_inside(labels))
             report.prior = judged.prior
         else:

@@ -20,6 +20,7 @@ SQL_TYPES = {
 }
 _KINDS = {sql: kind for kind, sql in SQL_TYPES.items()}
 _WHOLE = (DataType.INTEGER, DataType.BIG_INTEGER)
+_NUMBERS = (*_WHOLE, DataType.DECIMAL, DataType.DOUBLE)
 _DATED = (DataType.TIMESTAMP, DataType.DATE)
 _EXACT = "DECIMAL(38,9)"
 
@@ -89,6 +90,8 @@ class Column:
             wrong = f"({wrong} OR {value} <> trunc({value}))"
         elif self.kind in _DATED:
             wrong = f"({wrong} OR isinf({value}))"
+        if self.kind in _NUMBERS:  # the engine takes `1_000`, as source code writes it
+            wrong = f"({wrong} OR contains({text}, '_'))"
         return f"{text} IS NOT NULL AND {wrong}"
 
     def is_lacking(self, staged: str) -> str:
