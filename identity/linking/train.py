@@ -160,7 +160,13 @@ def _touched(trained: Any) -> set[str]:
 
 
 def _disordered(found: Figures, model: Model, session: Session) -> list[str]:
-    """The comparisons for whose sake a session is rolled back, if any: their levels are out of order."""
+    """The comparisons for whose sake a session is rolled back, if any: their levels are out of order.
+
+    Those that met the last level only are taken out of what was found: nothing was learned of them, such as of a
+    loyalty id that no two records share.
+    """
+    for name in [name for name, figures in found.items() if max(figures[:-1]) <= LEAST]:
+        del found[name]
     for name, figures in found.items():
         shipped = _column(model, name, "m")
         # A level that no pair met was not learned.

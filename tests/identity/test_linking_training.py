@@ -81,6 +81,16 @@ def test_a_column_of_nonsense_is_named_and_the_rest_is_trained(given: pa.Table) 
     assert not good.report.warnings
 
 
+def test_an_identifier_that_no_two_records_share_teaches_nothing_and_spoils_nothing(given: pa.Table) -> None:
+    place = given.schema.get_field_index("loyalty_id")
+    unique = pa.array([f"L{number:08}" for number in range(len(given))])
+    found, good = link(given.set_column(place, "loyalty_id", unique)), link(given.drop_columns(["loyalty_id"]))
+    told = [(one.name, one.outcome) for one in found.report.sessions if "loyalty_id" not in one.name]
+    assert told == [(one.name, one.outcome) for one in good.report.sessions if "loyalty_id" not in one.name]
+    assert "loyalty_id: equal" in found.report.untrained_levels
+    assert not any("repeated" in one for one in found.report.warnings)
+
+
 def test_every_comparison_of_the_shipped_model_is_a_distribution() -> None:
     model = load(None, COLUMNS)
     for one in model.comparisons:
