@@ -4,6 +4,9 @@ A customer's hundred purchases say nothing that one of them does not, so they ar
 decided about is a unit of its own. Identifiers are the store's hashes; e-mail addresses and telephone numbers are there
 in clear as well, wherever a profile that carries them has them in clear, so that the model can compare them.
 
+A profile that its source deleted because it was merged into another is no unit, but what it says holds: the two
+customer ids are one here.
+
 A record may have several identifiers of a type, but a unit has one: the others go to further units, tied to the first.
 """
 
@@ -12,11 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+import pyarrow as pa
+
+from identity.linking.cluster import components
 from pipe.columnar import fetch
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 COLUMN_OF: Final = {
     "email": "email",
@@ -67,10 +73,11 @@ GROUP BY ALL HAVING text IS NOT NULL
 """
 _CARRIED: Final = """
 CREATE TABLE carried AS
-SELECT place, kind, hash AS value, coalesce(clear.text, hash) AS clear,
-    row_number() OVER (PARTITION BY place, kind ORDER BY hash) - 1 AS rank
-FROM fragment LEFT JOIN clear USING (kind, hash)
-WHERE place IN (SELECT DISTINCT unit FROM unit)
+SELECT *, row_number() OVER (PARTITION BY place, kind ORDER BY value) - 1 AS rank FROM (
+    SELECT DISTINCT place, fragment.kind, coalesce(one.value, hash) AS value, coalesce(clear.text, hash) AS clear
+    FROM fragment LEFT JOIN clear USING (kind, hash) LEFT JOIN one USING (kind, hash)
+    WHERE place IN (SELECT DISTINCT unit FROM unit)
+)
 """
 
 
@@ -91,6 +98,7 @@ def make(db: duckdb.DuckDBPyConnection, decisions: pa.Table) -> Units:
     """
     db.register("decisions", decisions)
     db.execute('CREATE TABLE decided AS SELECT "left" AS key FROM decisions UNION SELECT "right" FROM decisions')
+    _find_one(db)
     for statement in (_UNITS, _CLEAR, _CARRIED):
         db.execute(statement)
     identifiers = ", ".join(
@@ -127,3 +135,17 @@ def make(db: duckdb.DuckDBPyConnection, decisions: pa.Table) -> Units:
     )
     db.unregister("decisions")
     return Units(records, tied)
+
+
+def _find_one(db: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `one`: `kind` and `hash` of each customer id that was merged, and the `value` it shares."""
+    said = fetch(db, "SELECT key, hash FROM merged ORDER BY ALL")
+    keys, hashes = (said.column(name).combine_chunks().dictionary_encode() for name in ("key", "hash"))
+    count = len(hashes.dictionary)
+    labels = components(count + len(keys.dictionary), np.asarray(hashes.indices), count + np.asarray(keys.indices))
+    label = labels[:count]
+    first = np.unique(label, return_index=True)[1]
+    shared = hashes.dictionary.take(pa.array(first[label]))
+    db.register("found", pa.table({"hash": hashes.dictionary, "value": shared}))
+    db.execute("CREATE TABLE one AS SELECT 'customer_id' AS kind, * FROM found")
+    db.unregister("found")

@@ -68,6 +68,14 @@ FROM (
 WHERE regexp_full_match(part ->> 'value', '[0-9a-f]{30}')
 ORDER BY ALL
 """
+_MERGED: Final = """
+CREATE TABLE merged AS
+SELECT DISTINCT profile_id AS key, part ->> 'value' AS hash
+FROM (SELECT profile_id, unnest(from_json(identity_fragments::VARCHAR::JSON, '["JSON"]')) AS part FROM {})
+WHERE part ->> 'type' = 'customer_id' AND regexp_full_match(part ->> 'value', '[0-9a-f]{{30}}')
+ORDER BY ALL
+"""
+"""The customer ids that a deleted profile carries, its own and those of whom it was merged into."""
 
 
 class Source(Protocol):
@@ -78,9 +86,15 @@ class Source(Protocol):
 
 
 def stage(db: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Make the tables `profile`, `conversion`, `record` and `fragment` in `db`; deleted rows are left out."""
+    """Make the tables `profile`, `conversion`, `record`, `fragment` and `merged` in `db`.
+
+    Deleted rows are left out; `merged` holds what those of profiles say.
+    """
     for stream, name in ((CUSTOMER_PROFILES, "profile"), (CONVERSIONS, "conversion")):
-        db.execute(f"CREATE TABLE {name} AS {_selected(source, stream, READ[stream])} AND {quoted(stream.key)} <> ''")
+        rows, gone = _selected(source, stream, READ[stream])
+        db.execute(f"CREATE TABLE {name} AS SELECT * FROM {rows} WHERE NOT {gone} AND {quoted(stream.key)} <> ''")  # noqa: S608
+        if stream is CUSTOMER_PROFILES:
+            db.execute(_MERGED.format(f"{rows} WHERE {gone}"))
     db.execute(_RECORD)
     db.execute(_FRAGMENT)
 
@@ -88,10 +102,12 @@ def stage(db: duckdb.DuckDBPyConnection, source: Source) -> None:
 def stage_saved(db: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Make the tables of `SAVED`: the people as they were told last."""
     for stream in SAVED:
-        db.execute(f"CREATE TABLE {stream.name} AS {_selected(source, stream, stream.field_names)}")
+        rows, gone = _selected(source, stream, stream.field_names)
+        db.execute(f"CREATE TABLE {stream.name} AS SELECT * FROM {rows} WHERE NOT {gone}")  # noqa: S608
 
 
-def _selected(source: Source, stream: Stream, columns: tuple[str, ...]) -> str:
+def _selected(source: Source, stream: Stream, columns: tuple[str, ...]) -> tuple[str, str]:
+    """A FROM item with these columns of the stream, and the SQL that is true for its deleted rows."""
     wanted = (*columns, DELETED)
     found = source.relation(stream, wanted)
     relation, present = found or ("(SELECT 1 LIMIT 0)", set())
@@ -101,8 +117,8 @@ def _selected(source: Source, stream: Stream, columns: tuple[str, ...]) -> str:
         for name, kind in kinds.items()
         if name in wanted
     )
-    deleted = " AND NOT coalesce(is_deleted, FALSE)" if "is_deleted" in wanted else ""
-    return f"SELECT * FROM (SELECT {listed} FROM {relation}) WHERE {DELETED} IS NULL{deleted}"  # noqa: S608
+    said = " OR coalesce(is_deleted, FALSE)" if "is_deleted" in wanted else ""
+    return f"(SELECT {listed} FROM {relation})", f"({DELETED} IS NOT NULL{said})"  # noqa: S608
 
 
 class DuckDBFile:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _DIGEST: Final = """
 SELECT (SELECT md5(string_agg(md5(profile::VARCHAR), '' ORDER BY profile_id)) FROM profile)
     || (SELECT coalesce(md5(string_agg(md5(conversion::VARCHAR), '' ORDER BY conversion_id)), '') FROM conversion)
+    || (SELECT coalesce(md5(string_agg(md5(merged::VARCHAR), '' ORDER BY merged)), '') FROM merged)
 """
 
 
