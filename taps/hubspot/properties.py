@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from taps.base.rest.resource import Row
 
 ENVELOPE = shape(
-    string="id", time="createdAt updatedAt archivedAt", boolean="archived", object="associations property_history"
+    string="id merged_into",
+    time="createdAt updatedAt archivedAt",
+    boolean="archived",
+    object="associations property_history",
 )
-"""What every object has besides; `associations` and `property_history` are read for it by the tap."""
+"""What every object has besides; `associations` and `property_history` are read for it by the tap, and `merged_into`
+is told of an object that is gone."""
 KINDS = {"number": "number", "bool": "boolean", "datetime": "time", "date": "date"}
 """Type of a property -> kind of its column; all others are text."""
 _NOISE = ("properties", "objectWriteTraceId", "url")

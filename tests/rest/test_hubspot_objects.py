@@ -165,6 +165,7 @@ def test_the_loser_of_a_merge_is_deleted(account: Service):
     change(account, "contacts", winner, hs_merged_object_ids=f"{loser};{winner}")
     second = sync(account, ["contacts"], first.state)
     assert second.rows("contacts")[(loser,)]["_sdc_deleted_at"]
+    assert second.rows("contacts")[(loser,)]["merged_into"] == winner
     assert "_sdc_deleted_at" not in second.rows("contacts")[(winner,)]
 
 

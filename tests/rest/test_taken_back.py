@@ -82,9 +82,20 @@ def test_zoho_deals_and_contacts_that_are_deleted_or_lost(tmp_path: Path):
     assert not service.problems
 
 
+def people(landing: Landing, *customers: str) -> int:
+    """How many the purchases of these customers of a source are of."""
+    listed = ", ".join(f"'{each}'" for each in customers)
+    found = landing.query(f"""
+        SELECT count(DISTINCT coalesce(to_id, global_customer_id)) FROM conversions
+        LEFT JOIN identity_merges ON from_id = global_customer_id AND event = 'merge' WHERE user_id IN ({listed})""")
+    return int(found[0][0])
+
+
 def test_hubspot_deals_that_are_lost_and_contacts_that_are_merged(tmp_path: Path):
     service = hubspot.service(12)
-    deals, contacts = ([row["id"] for row in service.corpus[name]] for name in ("deals", "contacts"))
+    deals, contacts = service.corpus["deals"], service.corpus["contacts"]
+    for deal, contact in zip(deals, contacts, strict=True):
+        hubspot.link(service, "deals", deal["id"], "contacts", contact["id"])
     with service.serving() as url:
         config = {"access_token": hubspot.TOKEN, "api_url": url, "start_date": "2024-01-01"}
         landing = Landing(tmp_path, TapHubSpot, "hubspot", {**config, "objects": ["contacts", "deals"]})
@@ -93,12 +104,16 @@ def test_hubspot_deals_that_are_lost_and_contacts_that_are_merged(tmp_path: Path
         lost, archived = sorted(sold)[:2]
         hubspot.change(service, "deals", lost, hs_is_closed_won="false", dealstage="closedlost")
         hubspot.archive(service, "deals", archived)
-        service.corpus["contacts"] = service.corpus["contacts"][1:]
-        hubspot.change(service, "contacts", contacts[1], hs_merged_object_ids=f"{contacts[0]};{contacts[1]}")
+        bought = "SELECT DISTINCT user_id FROM conversions WHERE user_id IS NOT NULL ORDER BY 1"
+        loser, winner = (key for (key,) in landing.query(bought)[:2])
+        assert people(landing, loser, winner) == 2
+        contacts.remove(next(row for row in contacts if row["id"] == loser))
+        hubspot.change(service, "contacts", winner, hs_merged_object_ids=f"{loser};{winner}")
         landing.run()
         assert landing.gone("conversions", "transaction_id") == {lost}
         assert landing.query("SELECT transaction_id FROM conversions WHERE is_deleted") == [(archived,)]
-        assert landing.gone("customer_profiles", "source_record_id") == {contacts[0]}
+        assert landing.query("SELECT source_record_id FROM customer_profiles WHERE is_deleted") == [(loser,)]
+        assert people(landing, loser, winner) == 1
         hubspot.change(service, "deals", lost, hs_is_closed_won="true", dealstage="closedwon")
         landing.run()
     assert not landing.gone("conversions", "transaction_id")
@@ -115,17 +130,11 @@ def test_salesforce_opportunities_that_are_lost_and_contacts_that_are_merged(tmp
         salesforce.change(service, "Opportunity", lost, IsWon=False, StageName="Negotiation")
         merged, master = salesforce.key("Contact", 7), salesforce.key("Contact", 11)
 
-        def people() -> list[Any]:
-            return landing.query(f"""
-                SELECT count(DISTINCT coalesce(to_id, global_customer_id)) FROM conversions
-                LEFT JOIN identity_merges ON from_id = global_customer_id AND event = 'merge'
-                WHERE user_id IN ('{merged}', '{master}')""")
-
-        assert people() == [(2,)]
+        assert people(landing, merged, master) == 2
         salesforce.delete(service, "Contact", merged, MasterRecordId=master)
         landing.run()
         assert landing.gone("conversions", "transaction_id") == {lost}
-        assert people() == [(1,)]
+        assert people(landing, merged, master) == 1
         salesforce.change(service, "Opportunity", lost, IsWon=True, StageName="Closed Won")
         landing.run()
     assert not landing.gone("conversions", "transaction_id")
