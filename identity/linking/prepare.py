@@ -82,9 +82,9 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     db.unregister("given_records")
     missing = {name: "NULL::VARCHAR" for name in FIELDS if name not in given}
     column = {name: missing.get(name, quoted(name)) for name in FIELDS}
-    identifiers = [name for name in IDENTIFIERS if name in given]
+    identifiers, normaliser = [name for name in IDENTIFIERS if name in given], Normaliser(region)
     for name in identifiers:
-        _identifier_forms(db, name, region)
+        _identifier_forms(db, name, normaliser)
     joins = " ".join(f"LEFT JOIN forms_{name} ON forms_{name}.value = raw.{name}" for name in identifiers)
     forms = {name: f"forms_{name}.form" if name in identifiers else "NULL::VARCHAR" for name in IDENTIFIERS}
     if "customer_id" in identifiers:
@@ -152,12 +152,12 @@ def _trimmed(records: pa.Table) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(schema, parts)
 
 
-def _identifier_forms(db: duckdb.DuckDBPyConnection, name: str, region: str) -> None:
+def _identifier_forms(db: duckdb.DuckDBPyConnection, name: str, normaliser: Normaliser) -> None:
     """The table `forms_NAME`: each value and its normal form, null where it identifies nobody.
 
     The engine knows the plain ones; the rest, each once, go to the same rules that the pipe follows.
     """
-    kind, normaliser = _RULE_OF.get(name, name), Normaliser(region)
+    kind = _RULE_OF.get(name, name)
     value = "value"
     if name == "national_id":
         value = r"regexp_replace(value, '[^0-9A-Za-z]+', '', 'g')"
