@@ -19,7 +19,8 @@ lint: .venv/.dev
 	$(RUN)/lint-imports
 
 quality: .venv/.dev
-	$(RUN)/pytest -m quality
+	$(RUN)/pytest -n 2 --dist loadfile -m "quality and not alone"
+	$(RUN)/pytest -m "quality and alone"
 
 # CHAOS_TRIALS sets how often each race and each kill is repeated.
 chaos: .venv/.dev

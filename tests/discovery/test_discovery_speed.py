@@ -27,7 +27,7 @@ DEAREST = 12.0
 START = "import sys; from pathlib import Path; from discovery.profile import profile_parquet; profile_parquet(Path(sys.argv[1]))"
 
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, pytest.mark.alone]
 
 
 @pytest.mark.timeout(600)

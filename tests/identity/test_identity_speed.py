@@ -27,6 +27,7 @@ finally:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 @pytest.mark.timeout(600)
 def test_a_million_records(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def crowd(project: Project, tenants: int) -> Project:
     return project
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 def test_row_12_five_hundred_tenants_start_as_fast_as_one(tmp_path: Path) -> None:
     """A whole run, of stubs that cost nothing, in CPU seconds; in turns, since others may work here."""

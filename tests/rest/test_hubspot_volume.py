@@ -8,6 +8,7 @@ from servers import hubspot
 from servers.serve import apart
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 def test_a_hundred_thousand_contacts(tmp_path: Path):
     with apart("servers.hubspot:large", ROWS) as url:

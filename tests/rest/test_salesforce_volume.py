@@ -10,6 +10,7 @@ from servers.serve import apart
 MANY = 250_000
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 @pytest.mark.parametrize("way", ["bulk", "rest"])
 def test_a_hundred_thousand_opportunities(tmp_path: Path, way: str):

@@ -8,6 +8,7 @@ from servers import shopify
 from servers.serve import apart
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 def test_a_hundred_thousand_orders(tmp_path: Path):
     with apart("servers.shopify:large", ROWS) as url:

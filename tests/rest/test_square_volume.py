@@ -8,6 +8,7 @@ from servers import square
 from servers.serve import apart
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 def test_a_hundred_thousand_payments(tmp_path: Path):
     with apart("servers.square:large", ROWS) as url:

@@ -8,6 +8,7 @@ from servers import stripe
 from servers.serve import apart
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 def test_a_hundred_thousand_charges(tmp_path: Path):
     with apart("servers.stripe:large", ROWS) as url:

@@ -8,6 +8,7 @@ from servers import zoho
 from servers.serve import apart
 
 
+@pytest.mark.alone
 @pytest.mark.quality
 @pytest.mark.parametrize("way", ["bulk", "query"])
 def test_a_hundred_thousand_deals(tmp_path: Path, way: str):

@@ -42,6 +42,7 @@ def purchases(path: Path, rows: int) -> None:
         )
 
 
+@pytest.mark.alone
 def test_cpu_seconds_a_million_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     purchases(tmp_path / "p.csv", ROWS)
     typed = {"date": "datetime", "quantity": "integer", "amount": "decimal", "paid": "boolean"}
