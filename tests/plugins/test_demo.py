@@ -73,6 +73,13 @@ def test_demo_twice(tmp_path: Path) -> None:
     assert float(after[0]) > precision
     assert float(after[1]) > 0.7
 
+    told = (ROOT / "README.md").read_text().split("## What the demo shows")[1].split("```")[1]
+    assert [table_row(told, name) for name in ("cdnow", "bakery")] == [
+        table_row(first, name) for name in ("cdnow", "bakery")
+    ]
+    share = r"\b[01]\.\d{4}\b"
+    assert re.findall(share, told) == re.findall(share, first)
+
     before = {tenant: contents(tmp_path, tenant) for tenant in ("cdnow", "bakery")}
     pages = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "out").glob("*.html")}
     assert len(pages) == 2
