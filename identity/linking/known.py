@@ -45,7 +45,7 @@ class Known:
     """Fitted to it."""
     prior: float
     limits: list[int]
-    """Of each blocking rule: records that share a key and still meet; 0 where nobody does."""
+    """Of each blocking rule: how many records may share a key and still meet; 0 where nobody does."""
     pairs: pa.Table
     """As `PAIRS`."""
 

@@ -28,7 +28,7 @@ BLOCK: Final = 1000
 """Records; a key that more of them share brings nobody together."""
 
 CLOSED: Final = 0
-"""The limit of a rule that brings nobody together: all its blocks cost too much."""
+"""The limit of a rule that brings nobody together."""
 
 PAIRS, PAIRS_PER_RECORD, PAIRS_TIMES_RECORDS = 500_000, 1.0, 2.5e10
 """What one rule may cost; its largest blocks are left out until it costs no more. Few records can be compared broadly:
@@ -88,10 +88,10 @@ def meet(db: duckdb.DuckDBPyConnection, model: Model) -> list[int]:
 
 
 def _keys(db: duckdb.DuckDBPyConnection, model: Model) -> Iterator[tuple[int, int]]:
-    """Each rule in turn, and the most records that share a key, with its keys in the table `keys` (`uid`, `key`).
+    """Each rule in turn, and how many records may share a key, with its keys in the table `keys` (`uid`, `key`).
 
-    Left out are keys with an empty part, those of one record, and those that too many share. The most is 1 where no two
-    share one, and `CLOSED` where those that do are too many.
+    Left out are keys with an empty part, those of one record, and those that too many share: `BLOCK`, or fewer where
+    the rule would cost too much, and `CLOSED` where any two would.
     """
     records = db.execute(f"SELECT count(*) FROM {PERSON}").fetchall()[0][0]  # noqa: S608
     broad = min(PAIRS, PAIRS_TIMES_RECORDS / max(records, 1))
@@ -101,21 +101,21 @@ def _keys(db: duckdb.DuckDBPyConnection, model: Model) -> Iterator[tuple[int, in
             budget = records * BLOCK  # shared ones are blocked already
         keyed = f"SELECT uid, {key_sql(parts)} AS key FROM {PERSON} WHERE key IS NOT NULL"  # noqa: S608
         db.execute(
-            f"""CREATE OR REPLACE TEMP TABLE keys AS WITH keyed AS ({keyed}),
-            blocks AS (SELECT key, count(*) AS size FROM keyed GROUP BY key HAVING size BETWEEN 2 AND {BLOCK}),
-            sizes AS (
-                SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost
-                FROM blocks GROUP BY size
-            ),
-            chosen AS (SELECT key FROM blocks SEMI JOIN (SELECT size FROM sizes WHERE cost <= {budget}) USING (size))
-            SELECT uid, key FROM keyed SEMI JOIN chosen USING (key)"""  # noqa: S608
+            f"CREATE OR REPLACE TEMP TABLE blocks AS SELECT key, count(*) AS size FROM ({keyed}) "  # noqa: S608
+            f"GROUP BY key HAVING size BETWEEN 2 AND {BLOCK}"
         )
-        most = db.execute("SELECT max(size) FROM (SELECT count(*) AS size FROM keys GROUP BY key)").fetchall()[0][0]
-        if most is None:
-            shared = f"SELECT 1 FROM ({keyed}) GROUP BY key HAVING count(*) > 1 LIMIT 1"  # noqa: S608
-            most = CLOSED if db.execute(shared).fetchall() else 1
-        yield number, int(most)
-    db.execute("DROP TABLE keys")
+        limit = db.execute(
+            f"""SELECT CASE WHEN max(cost) > {budget} THEN coalesce(max(size) FILTER (cost <= {budget}), {CLOSED})
+            ELSE {BLOCK} END
+            FROM (SELECT size, sum(count(*) * size * (size - 1) / 2) OVER (ORDER BY size) AS cost
+                FROM blocks GROUP BY size)"""  # noqa: S608
+        ).fetchall()[0][0]
+        db.execute(
+            f"CREATE OR REPLACE TEMP TABLE keys AS SELECT uid, key FROM ({keyed}) "  # noqa: S608
+            f"SEMI JOIN (SELECT key FROM blocks WHERE size <= {limit}) USING (key)"
+        )
+        yield number, int(limit)
+    db.execute("DROP TABLE keys; DROP TABLE blocks")
 
 
 def key_sql(parts: list[str]) -> str:

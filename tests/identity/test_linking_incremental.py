@@ -126,15 +126,18 @@ def test_what_nobody_in_the_base_shares_is_open(given: pa.Table) -> None:
     alone = given.group_by("email").aggregate([("record_id", "min")]).column("record_id_min").combine_chunks()
     base = of(given, alone).filter(pc.is_valid(of(given, alone).column("email")))
     first = link(base, settings=HOW, memory=Memory())
-    known = remembered(first)
-    assert dict(zip(known.model.blocking, known.limits, strict=True))["email"] == 1
-    again = base.slice(7, 1)
-    again = again.set_column(again.schema.get_field_index("record_id"), "record_id", pa.array(["again"]))
-    memory = Memory(base=base.column("record_id").combine_chunks(), known=known)
-    found = link(pa.concat_tables([base, again]), settings=HOW, memory=memory)
+    ids = base.column("record_id").combine_chunks()
+    memory = Memory(base=ids, known=remembered(first))
+    stranger = base.slice(8, 1).set_column(base.schema.get_field_index("email"), "email", pa.array(["x@new.example"]))
+    place = base.schema.get_field_index("record_id")
+    news = [(base.slice(7, 1), "again"), (stranger, "new"), (stranger, "new again")]
+    given = pa.concat_tables([base, *(row.set_column(place, "record_id", pa.array([name])) for row, name in news)])
+    found = link(given, settings=HOW, memory=memory)
     cluster = dict(zip(*(column.to_pylist() for column in found.clusters.columns), strict=True))
-    assert found.report.arrivals == 1
-    assert cluster["again"] == cluster[base.column("record_id")[7].as_py()]
+    assert found.report.arrivals == 3
+    assert cluster["again"] == cluster[ids[7].as_py()]
+    rules = {(edge["left"], edge["right"]): edge["rule"] for edge in found.edges.to_pylist()}
+    assert rules["new", "new again"] == "email"
 
 
 def test_when_everything_is_linked_anew(given: pa.Table, base: pa.Array, first: Linked) -> None:
