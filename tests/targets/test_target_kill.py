@@ -15,7 +15,7 @@ import pytest
 from support import BIN, join, record, run, schema, state
 from trials import kills
 
-TRIALS = kills(12)
+TRIALS = kills(6)
 ROWS, STATE_EVERY, KEYS = 24_000, 1_000, 9_000
 HEAD = [schema("s", ["id", "n", "v"], ["id"]), schema("log", ["n"], [])]
 
