@@ -5,6 +5,8 @@ NULL is nothing at all, an empty text is a pair of quotes. Times are either text
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from taps.base.sql.engine import Column
 
 _BLOCK = 1 << 22
+
+_PATIENCE = 5.0
+"""Seconds that a piece which is on its way is waited for when no more are wanted."""
 
 
 def tables(parts: Iterator[bytes], columns: Sequence[Column], rows: int, *, numbers: bool) -> Iterator[pa.Table]:
@@ -51,14 +56,21 @@ def tables(parts: Iterator[bytes], columns: Sequence[Column], rows: int, *, numb
     )
     waiting: list[pa.RecordBatch] = []
     count = 0
-    for batch in reader:
-        waiting.append(batch)
-        count += batch.num_rows
-        while count >= rows:
-            table = pa.Table.from_batches(waiting)
-            yield _typed(table.slice(0, rows), columns, kinds)
-            rest = table.slice(rows)
-            waiting, count = rest.to_batches(), rest.num_rows
+    try:
+        for batch in reader:
+            waiting.append(batch)
+            count += batch.num_rows
+            while count >= rows:
+                table = pa.Table.from_batches(waiting)
+                yield _typed(table.slice(0, rows), columns, kinds)
+                rest = table.slice(rows)
+                waiting, count = rest.to_batches(), rest.num_rows
+    finally:
+        # It reads ahead in a thread of its own, which must not be at it when the process ends: that would abort it.
+        if lines.end():
+            with suppress(Exception):
+                for _ in reader:
+                    pass
     if count:
         yield _typed(pa.Table.from_batches(waiting), columns, kinds)
 
@@ -100,6 +112,8 @@ class _Lines:
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts = parts
         self._rest = b""
+        self._reading = threading.Lock()
+        self._ended = False
 
     def ahead(self) -> bool:
         """Whether there is anything."""
@@ -108,15 +122,24 @@ class _Lines:
 
     def read(self, size: int = _BLOCK) -> bytes:
         """So many bytes; fewer at the end only."""
-        pieces, length = [self._rest], len(self._rest)
-        for piece in self._parts:
-            pieces.append(piece)
-            length += len(piece)
-            if length >= size:
-                break
-        found = b"".join(pieces)
-        self._rest = found[size:]
-        return found[:size]
+        with self._reading:
+            pieces, length = [self._rest], len(self._rest)
+            while length < size and not self._ended and (piece := next(self._parts, None)) is not None:
+                pieces.append(piece)
+                length += len(piece)
+            if self._ended:
+                return b""
+            found = b"".join(pieces)
+            self._rest = found[size:]
+            return found[:size]
+
+    def end(self) -> bool:
+        """Give no more; whether nobody is reading any longer."""
+        self._ended = True
+        if not self._reading.acquire(timeout=_PATIENCE):
+            return False
+        self._reading.release()
+        return True
 
     def readable(self) -> bool:
         """As a file says it."""
