@@ -100,9 +100,9 @@ def _keys(db: duckdb.DuckDBPyConnection, number: int, parts: list[str], limit: i
         SELECT uid, hash({names}) AS key FROM (SELECT uid, {named} FROM {PERSON})
         SEMI JOIN (SELECT DISTINCT {named} FROM {ARRIVALS} WHERE {score.filled_sql(parts)}) USING ({names})"""  # noqa: S608
     )
-    crowded = f"SELECT key FROM near GROUP BY key HAVING count(*) > {limit}"  # noqa: S608
+    db.execute(f"CREATE OR REPLACE TEMP TABLE crowded AS SELECT key FROM near GROUP BY key HAVING count(*) > {limit}")  # noqa: S608
     for table, records in (("open_keys", keyed), ("base_keys", "FROM near")):
-        db.execute(f"INSERT INTO {table} SELECT {number}, uid, key FROM ({records}) ANTI JOIN ({crowded}) USING (key)")  # noqa: S608
+        db.execute(f"INSERT INTO {table} SELECT {number}, uid, key FROM ({records}) ANTI JOIN crowded USING (key)")  # noqa: S608
 
 
 def _side(db: duckdb.DuckDBPyConnection, known: Known, name: str, people: str, keys: str) -> None:

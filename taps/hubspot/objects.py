@@ -170,8 +170,8 @@ class ObjectStream(RESTStream):
             for key in (dig(row, "properties.hs_merged_object_ids") or "").split(";"):
                 if key.strip() not in {"", row["id"]}:
                     deleted_at = when(row, f"properties.{modified}", "iso")
-                    gone = {"id": key.strip(), "properties": {modified: changed}, "merged_into": row["id"]}
-                    yield {**gone, DELETED_AT: deleted_at}
+                    told = {"properties": {modified: changed}, "merged_into": row["id"], DELETED_AT: deleted_at}
+                    yield {"id": key.strip(), **told}
 
 
 class RecycleBin:

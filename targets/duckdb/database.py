@@ -23,6 +23,7 @@ LOCK_PATIENCE_SECONDS = 10.0
 LOCK_PAUSE_SECONDS = 0.25
 
 KEPT = "64MB"
+"""Of what was read and written, between commits; a sixteenth of `memory_limit` as it is shipped."""
 
 MAGIC = slice(8, 12)
 """Where a database file says that it is one."""
