@@ -10,6 +10,8 @@ import sys
 import time
 from typing import Any, NamedTuple
 
+import pytest
+
 _WATCH = """
 import os, resource, subprocess, sys
 code = subprocess.run(sys.argv[2:]).returncode
@@ -17,6 +19,11 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 unit = 1 if sys.platform == "darwin" else 1024
 os.write(int(sys.argv[1]), f"{code} {used.ru_utime + used.ru_stime} {used.ru_maxrss * unit}".encode())
 """
+
+
+measured = pytest.mark.flaky(reruns=2, only_rerun="AssertionError")
+"""A test that holds a measurement to a bar: one that misses is taken again, since whatever else the machine does only
+ever adds to it."""
 
 
 class Usage(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from usage import yardstick
+from usage import measured, yardstick
 
 from bench import wide_table
 from discovery.profile import profile_parquet
@@ -27,7 +27,7 @@ DEAREST = 12.0
 START = "import sys; from pathlib import Path; from discovery.profile import profile_parquet; profile_parquet(Path(sys.argv[1]))"
 
 
-pytestmark = [pytest.mark.quality, pytest.mark.alone]
+pytestmark = [pytest.mark.quality, pytest.mark.alone, measured]
 
 
 @pytest.mark.timeout(600)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from usage import measured
 
 from bench import identity_records
 
@@ -27,6 +28,7 @@ finally:
 """
 
 
+@measured
 @pytest.mark.alone
 @pytest.mark.quality
 @pytest.mark.timeout(600)

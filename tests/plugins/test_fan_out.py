@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from operating import Ended
 from stub_project import Project
+from usage import measured
 
 SCHEDULE = """
 schedules:
@@ -111,6 +112,7 @@ def crowd(project: Project, tenants: int) -> Project:
     return project
 
 
+@measured
 @pytest.mark.alone
 @pytest.mark.quality
 def test_row_12_five_hundred_tenants_start_as_fast_as_one(tmp_path: Path) -> None:

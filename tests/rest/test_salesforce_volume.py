@@ -6,10 +6,12 @@ import pytest
 from contract.rest_volume import DEAREST, MEMORY, ROWS, measure
 from servers import salesforce
 from servers.serve import apart
+from usage import measured
 
 MANY = 250_000
 
 
+@measured
 @pytest.mark.alone
 @pytest.mark.quality
 @pytest.mark.parametrize("way", ["bulk", "rest"])
@@ -23,6 +25,7 @@ def test_a_hundred_thousand_opportunities(tmp_path: Path, way: str):
     assert volume.megabytes < MEMORY
 
 
+@measured
 @pytest.mark.quality
 def test_memory_does_not_grow_with_the_rows_of_a_bulk_job(tmp_path: Path):
     used = {}

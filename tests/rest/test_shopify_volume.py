@@ -6,8 +6,10 @@ import pytest
 from contract.rest_volume import DEAREST, MEMORY, ROWS, measure
 from servers import shopify
 from servers.serve import apart
+from usage import measured
 
 
+@measured
 @pytest.mark.alone
 @pytest.mark.quality
 def test_a_hundred_thousand_orders(tmp_path: Path):

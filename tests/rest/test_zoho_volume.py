@@ -6,8 +6,10 @@ import pytest
 from contract.rest_volume import DEAREST, MEMORY, ROWS, measure
 from servers import zoho
 from servers.serve import apart
+from usage import measured
 
 
+@measured
 @pytest.mark.alone
 @pytest.mark.quality
 @pytest.mark.parametrize("way", ["bulk", "query"])

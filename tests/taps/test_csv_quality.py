@@ -13,9 +13,9 @@ import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
-from usage import Usage, watched, yardstick
+from usage import Usage, measured, watched, yardstick
 
-pytestmark = pytest.mark.quality
+pytestmark = [pytest.mark.quality, measured]
 
 TAP = str(Path(sys.executable).with_name("tap-csv"))
 MEGABYTE = 1_000_000
@@ -23,7 +23,7 @@ YARDSTICKS = 1.6  # a million rows of 18 columns; the SDK's own record path take
 ROWS = 300_000
 
 
-def measured(folder: Path, **settings: Any) -> Usage:
+def sync(folder: Path, **settings: Any) -> Usage:
     """One sync into nothing."""
     config = folder / "config.json"
     config.write_text(json.dumps({"streams": [{"stream": "s", **settings}]}))
@@ -46,14 +46,14 @@ def purchases(path: Path, rows: int) -> None:
 def test_cpu_seconds_a_million_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     purchases(tmp_path / "p.csv", ROWS)
     typed = {"date": "datetime", "quantity": "integer", "amount": "decimal", "paid": "boolean"}
-    start_up = measured(tmp_path, path=str(tmp_path / "none.csv"), allow_missing=True).cpu_seconds
+    start_up = sync(tmp_path, path=str(tmp_path / "none.csv"), allow_missing=True).cpu_seconds
     seconds = {}
     for name, settings in {
         "strings": {},
         "typed": {"columns": typed, "keys": ["id"]},
         "inferred": {"infer_types": True},
     }.items():
-        code, used, _ = measured(tmp_path, path=str(tmp_path / "p.csv"), **settings)
+        code, used, _ = sync(tmp_path, path=str(tmp_path / "p.csv"), **settings)
         assert code == 0
         seconds[name] = (used - start_up) * 1_000_000 / ROWS
     with capsys.disabled():
@@ -77,7 +77,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, packed: bool):
         file.write((tmp_path / "small.csv").read_bytes())
         for _ in range(300 * MEGABYTE // len(block)):
             file.write(block)
-    code, _, memory = measured(tmp_path, path=str(path))
+    code, _, memory = sync(tmp_path, path=str(path))
     assert code == 0
     assert memory < 146, f"{memory:.0f} MB for a file of 300 MB"
 
@@ -86,7 +86,7 @@ def test_memory_of_large_cells(tmp_path: Path):
     with (tmp_path / "wide.csv").open("w") as file:
         file.write("id,note\n")
         file.writelines(f'{row},"{"x" * 5 * MEGABYTE}"\n' for row in range(60))
-    code, _, memory = measured(tmp_path, path=str(tmp_path / "wide.csv"))
+    code, _, memory = sync(tmp_path, path=str(tmp_path / "wide.csv"))
     assert code == 0
     assert memory < 244, f"{memory:.0f} MB for cells of 5 MB"
 
@@ -96,7 +96,7 @@ def test_memory_of_a_line_without_end(tmp_path: Path):
         file.write("a,b\n")
         for _ in range(300):
             file.write("x" * MEGABYTE)
-    code, _, memory = measured(tmp_path, path=str(tmp_path / "line.csv"))
+    code, _, memory = sync(tmp_path, path=str(tmp_path / "line.csv"))
     assert code == 65
     assert memory < 244
     assert "a line is longer than max_line_length (33554432)" in (tmp_path / "log").read_text()
@@ -107,7 +107,7 @@ def test_memory_of_an_unclosed_quote(tmp_path: Path):
         file.write('a,b\n1,"open\n')
         for _ in range(25):
             file.write(f"2,{'x' * 30}\n" * 50_000)
-    code, _, memory = measured(tmp_path, path=str(tmp_path / "quote.csv"))
+    code, _, memory = sync(tmp_path, path=str(tmp_path / "quote.csv"))
     assert code == 0
     assert memory < 390, f"{memory:.0f} MB"
 
@@ -119,7 +119,7 @@ def test_memory_of_large_cells_in_parquet(tmp_path: Path):
     pyarrow.parquet.write_table(table, path, row_group_size=5, use_dictionary=False, compression="none")
     assert path.stat().st_size > 500 * MEGABYTE
     del table
-    code, _, memory = measured(tmp_path, path=str(path))
+    code, _, memory = sync(tmp_path, path=str(path))
     assert code == 0
     assert memory < 488, f"{memory:.0f} MB for cells of 5 MB"
 
@@ -129,6 +129,6 @@ def test_memory_of_json_lines_and_parquet(tmp_path: Path):
     duckdb.sql(f"COPY ({query}) TO '{tmp_path / 'x.parquet'}'")
     duckdb.sql(f"COPY ({query}) TO '{tmp_path / 'x.jsonl'}' (FORMAT json)")
     for name, bar in (("x.jsonl", 146), ("x.parquet", 390)):
-        code, _, memory = measured(tmp_path, path=str(tmp_path / name))
+        code, _, memory = sync(tmp_path, path=str(tmp_path / name))
         assert code == 0
         assert memory < bar, f"{memory:.0f} MB for {name}"
