@@ -93,6 +93,40 @@ def test_a_module_with_more_fields_than_a_query_may_name():
         assert row["Deal_Name"] == f"Order {number}"
 
 
+def wide(rows: int) -> Service:
+    """An organisation whose deals have 120 fields of its own."""
+    service = zoho.service(rows, step=timedelta(minutes=10))
+    for number, deal in enumerate(service.corpus["Deals"]):
+        deal |= {f"Own_{field:03}": f"{number}-{field}" for field in range(120)}
+    return service
+
+
+def test_edits_far_apart_in_a_wide_module_have_all_fields():
+    service = wide(2_300)
+    deals = service.corpus["Deals"]
+    with service.serving():
+        first = sync(service, ["deals"])
+        for place in (3, 2_250):
+            change(service, "Deals", deals[place]["id"], Amount=1.25)
+        second = sync(service, ["deals"], first.state)
+    for place in (3, 2_250):
+        row = second.rows("deals")[(deals[place]["id"],)]
+        assert [row[f"Own_{field:03}"] for field in (0, 60, 119)] == [f"{place}-{field}" for field in (0, 60, 119)]
+
+
+def test_a_record_edited_between_the_queries_of_a_wide_module_comes_whole_with_the_next_run():
+    service = wide(20)
+    key = service.corpus["Deals"][7]["id"]
+    edit = Fault("change", after=1, value=lambda service: change(service, "Deals", key, Stage="Lost"), path="/coql")
+    service.faults.append(edit)
+    with service.serving():
+        first = sync(service, ["deals"], first_load="query")
+        second = sync(service, ["deals"], first.state)
+    assert len(first.rows("deals")) == 19
+    assert all("Own_119" in row for row in first.records("deals") + second.records("deals"))
+    assert (second.rows("deals")[(key,)]["Stage"], second.rows("deals")[(key,)]["Own_119"]) == ("Lost", "7-119")
+
+
 def test_thousands_of_records_of_one_second_are_all_read():
     service = zoho.service(5_000, step=timedelta())
     with service.serving():
