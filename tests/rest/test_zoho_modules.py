@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -117,10 +117,14 @@ def test_edits_far_apart_in_a_wide_module_have_all_fields():
 def test_a_record_edited_between_the_queries_of_a_wide_module_comes_whole_with_the_next_run():
     service = wide(20)
     key = service.corpus["Deals"][7]["id"]
-    edit = Fault("change", after=1, value=lambda service: change(service, "Deals", key, Stage="Lost"), path="/coql")
-    service.faults.append(edit)
+
+    def edit(service: Service) -> None:
+        change(service, "Deals", key, Modified_Time=zoho.stamp(datetime.now(UTC) + timedelta(seconds=5)))
+
+    service.faults.append(Fault("change", after=1, value=edit, path="/coql"))
     with service.serving():
-        first = sync(service, ["deals"], first_load="query")
+        first = sync(service, ["deals"], first_load="query", start_date="2024-01-01")
+        change(service, "Deals", key, Stage="Lost")
         second = sync(service, ["deals"], first.state)
     assert len(first.rows("deals")) == 19
     assert all("Own_119" in row for row in first.records("deals") + second.records("deals"))

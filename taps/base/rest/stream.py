@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from taps.base.stream import Rows
 
 INCREMENTAL, FULL_TABLE = "INCREMENTAL", "FULL_TABLE"
+_MEANWHILE = timedelta(days=1)
+"""So far ahead a full read asks for rows: one that changes while it reads must not be taken for gone."""
 
 
 class StoppingError(Exception):
@@ -225,7 +227,8 @@ class RESTStream(BlockStream):
     def _full(self) -> Iterator[Rows]:
         mark = self._mark
         self.version = mark.table_version = max(time.time_ns() // 1_000_000, mark.table_version + 1)
-        for rows in self.read_all(self._tap.run_start):
+        mark.job = None  # of another run: a part of the rows, under another version
+        for rows in self.read_all(self._tap.run_start + _MEANWHILE):
             yield self._encoded(rows)
         self.activate_version()
 
