@@ -11,7 +11,7 @@ import msgspec
 
 from pipe.errors import CredentialsError
 from taps.base.rest.call import Call
-from taps.base.rest.retry import AgainError
+from taps.base.rest.retry import BUSY, TOO_MANY, AgainError, retry_after
 
 if TYPE_CHECKING:
     from taps.base.rest.client import Client, Reply
@@ -136,6 +136,9 @@ class OAuth:
 
 def _granted(reply: Reply) -> dict[str, Any] | None:
     """The grant in an answer; None for a refusal, which some services send with status 200."""
+    if reply.status in BUSY:  # whatever its text says: that is no word on the credentials
+        wait = retry_after(reply.headers)
+        raise AgainError(f"status {reply.status} for the sign-in", wait=wait, patient=reply.status == TOO_MANY)
     if reply.status in {400, 401, 403}:
         return None
     try:
