@@ -73,6 +73,13 @@ def test_a_job_that_is_lost_is_made_again(organisation: Service):
     assert len(sync(organisation, ["deals"], broken).rows("deals")) == 60
 
 
+def test_a_token_that_expires_before_a_download_is_renewed(organisation: Service):
+    organisation.faults.append(Fault("expire_token", path="/result"))
+    run = sync(organisation, ["deals"])
+    assert len(run.rows("deals")) == 60
+    assert run.waits == [2.0, 5.0, 5.0]  # for the jobs alone
+
+
 def test_a_damaged_file_ends_the_run(organisation: Service, monkeypatch: pytest.MonkeyPatch):
     made = zoho._packed
     monkeypatch.setattr(zoho, "_packed", lambda *arguments: made(*arguments)[:-40])

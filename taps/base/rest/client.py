@@ -20,7 +20,7 @@ from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 from taps.base.rest.auth import Auth, Fixed
 from taps.base.rest.budget import Account, Budget, Sleep
 from taps.base.rest.call import Call
-from taps.base.rest.judge import MissingError, RefusedError, Reply, decode, judge
+from taps.base.rest.judge import UNAUTHORIZED, MissingError, RefusedError, Reply, decode, judge
 from taps.base.rest.retry import AgainError, Retry, retry_after
 
 if TYPE_CHECKING:
@@ -174,13 +174,17 @@ class Client:
         self.exchange(perform, lambda _: None, where, judged=False)
 
     def _get(self, url: str, *, signed: bool) -> requests.Response:
-        return self.session.get(
+        response = self.session.get(
             url,
             headers=self.signed() if signed else {},
             timeout=(_CONNECT_SECONDS, self.timeout),
             stream=True,
             allow_redirects=not signed,  # a redirect would take the credentials along
         )
+        if signed and response.status_code == UNAUTHORIZED:
+            response.close()
+            raise RefusedError(f"status {UNAUTHORIZED} for a download")
+        return response
 
     def exchange(self, perform: Callable[[], Any], accept: Callable[[Any], T], where: str, *, judged: bool = True) -> T:
         """Make a call until its answer is good.

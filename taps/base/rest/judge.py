@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _parse = msgspec.json.Decoder(float_hook=Decimal).decode
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
-_OK, _REDIRECT, _UNAUTHORIZED = 200, 300, 401
+_OK, _REDIRECT, UNAUTHORIZED = 200, 300, 401
 _GONE = {404, 410}
 NOTHING = {204, 304}
 """Statuses of an answer that has no rows and no body."""
@@ -76,7 +76,7 @@ def judge(reply: Reply, policy: Retry, stream: str) -> None:
         return
     if status in policy.statuses:
         raise AgainError(said, wait=retry_after(reply.headers), patient=status == TOO_MANY)
-    if status == _UNAUTHORIZED:
+    if status == UNAUTHORIZED:
         raise RefusedError(said)
     if status in policy.skip:
         raise SkippableError(f"not allowed: {said}", rule="forbidden", stream=stream)
