@@ -291,6 +291,8 @@ SAMPLES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("loyalty", "purchases", {"purchase_id": "p", "user_id": "u", "amount": "3", "created_at": "2024-05-01"}, {"transaction_id": "p", "user_id": "u"}),
     ("stripe", "charges", {"id": "ch_1", "amount": 1099, "amount_captured": 1099, "amount_refunded": 99, "currency": "usd", "created": 1700000000, "captured": True, "status": "succeeded", "billing_details": {"email": "a@b.example"}},
      {"transaction_id": "ch_1", "value": "10.00", "refund_amount": "0.99", "currency": "USD", "timestamp": "2023-11-14T22:13:20.000000Z"}),
+    ("stripe", "charges", {"id": "ch_6", "amount": 1000, "amount_captured": 700, "amount_refunded": 400, "currency": "usd", "created": 1700000000, "captured": True, "status": "succeeded"},
+     {"value": "6.00", "refund_amount": "4.00"}),
     ("stripe", "charges", {"id": "ch_2", "amount": 500, "amount_captured": 500, "currency": "jpy", "created": 1700000000, "captured": True, "status": "succeeded"}, {"value": "500", "currency": "JPY"}),
     ("stripe", "charges", {"id": "ch_3", "amount": 1050, "amount_captured": 1050, "currency": "kwd", "created": 1700000000, "captured": True, "status": "succeeded"}, {"value": "1.050"}),
     ("stripe", "charges", {"id": "ch_4", "amount": 500, "currency": "usd", "created": 1700000000, "captured": False, "status": "succeeded"}, None),
