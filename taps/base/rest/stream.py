@@ -195,7 +195,8 @@ class RESTStream(BlockStream):
         size, first_load = cursor.window or end - since, mark.replication_key_value is None
         self._best = mark.replication_key_value or ""
         while since < end:
-            until = self._end_of_job(since) or min(since + size, end)
+            of_job = self._end_of_job(since)
+            until = of_job or min(since + size, end)
             pages = 0
             for rows in self.read(Window(since, until)):
                 pages += 1
@@ -208,13 +209,18 @@ class RESTStream(BlockStream):
             mark.replication_key_value = self._best or None
             self.checkpoint(at_end=True)
             since, size = until, cursor.resized(size, pages, first_load=first_load)
+            if of_job:  # an earlier run had it begin: what showed up late is not in it
+                since -= self._lookback(cursor)
 
     def _since(self, cursor: Cursor) -> datetime:
         """From when to read: the bookmark less the lookback, or where the settings say to start."""
         if value := self._mark.replication_key_value:
-            days = self.config.get("lookback_days")
-            return moment(value) - (cursor.lookback if days is None else timedelta(days=days))
+            return moment(value) - self._lookback(cursor)
         return self._tap.start or cursor.start
+
+    def _lookback(self, cursor: Cursor) -> timedelta:
+        days = self.config.get("lookback_days")
+        return cursor.lookback if days is None else timedelta(days=days)
 
     def _end_of_job(self, since: datetime) -> datetime | None:
         """The end of the window for which a job of the last run still works; a job for another window is dropped."""
