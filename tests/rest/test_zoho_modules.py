@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from contract.rest_runs import Runner
 from servers import zoho
-from servers.rest import Fault, Service
+from servers.rest import Answer, Fault, Service
 from servers.zoho import change, delete
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
@@ -229,6 +229,15 @@ def test_a_stale_refresh_token_answered_with_status_200(organisation: Service):
     run = attempt(organisation, ["deals"], refresh_token="stale-canary")
     assert isinstance(run.error, CredentialsError)
     assert "stale-canary" not in str(run.error) + run.log
+
+
+def test_tokens_asked_for_too_often_are_no_matter_of_credentials(organisation: Service):
+    body = {"error_description": "You have made too many requests.", "error": "Access Denied", "status": "failure"}
+    organisation.faults.append(Fault("answer", times=99, value=Answer(body, 400), path="/oauth"))
+    run = attempt(organisation, ["deals"])
+    assert isinstance(run.error, RetriableError)
+    assert "rate limit" in str(run.error)
+    assert len(organisation.calls) == 1  # only a pause takes the limit away
 
 
 @pytest.mark.parametrize(
