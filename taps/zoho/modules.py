@@ -178,7 +178,10 @@ class BulkRead:
         """The rows of a page, which waits in a file: a ZIP file is read from its end."""
         url = self._client.url(f"{self.stream.resource.bulk_path}/{job}/result")
         with tempfile.TemporaryFile() as file:
-            self._client.save(url, file, self.stream.name)
+            try:
+                self._client.save(url, file, self.stream.name)
+            except MissingError:  # Zoho keeps it for a day
+                raise LostJobError from None
             try:
                 with zipfile.ZipFile(file) as archive:
                     for name in archive.namelist():

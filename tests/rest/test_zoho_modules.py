@@ -73,6 +73,13 @@ def test_a_job_that_is_lost_is_made_again(organisation: Service):
     assert len(sync(organisation, ["deals"], broken).rows("deals")) == 60
 
 
+def test_a_job_whose_file_is_no_longer_kept_is_made_again(organisation: Service):
+    organisation.faults.append(Fault("status", times=1000, value=503, path="/result"))
+    broken = attempt(organisation, ["deals"], retry_seconds=0)
+    organisation.faults[:] = [Fault("status", times=1000, value=404, path="/1/result")]
+    assert len(sync(organisation, ["deals"], broken.state).rows("deals")) == 60
+
+
 def test_a_token_that_expires_before_a_download_is_renewed(organisation: Service):
     organisation.faults.append(Fault("expire_token", path="/result"))
     run = sync(organisation, ["deals"])

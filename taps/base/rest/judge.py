@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _parse = msgspec.json.Decoder(float_hook=Decimal).decode
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 _OK, _REDIRECT, UNAUTHORIZED = 200, 300, 401
-_GONE = {404, 410}
+GONE = {404, 410}
 NOTHING = {204, 304}
 """Statuses of an answer that has no rows and no body."""
 
@@ -80,7 +80,7 @@ def judge(reply: Reply, policy: Retry, stream: str) -> None:
         raise RefusedError(said)
     if status in policy.skip:
         raise SkippableError(f"not allowed: {said}", rule="forbidden", stream=stream)
-    if status in _GONE:
+    if status in GONE:
         raise MissingError(stream)
     raise DataError(
         f"the service does not take the request: {said}",
