@@ -190,7 +190,8 @@ class RESTStream(BlockStream):
         mark.replication_key = cursor.field
         since = self._since(cursor)
         if since >= end:
-            self.logger.warning("%s: the bookmark lies in the future, so there is nothing to read", self.name)
+            which = "the bookmark" if mark.replication_key_value else "start_date"
+            self.logger.warning("%s: %s lies in the future, so there is nothing to read", self.name, which)
             return
         size, first_load = cursor.window or end - since, mark.replication_key_value is None
         self._best = mark.replication_key_value or ""
