@@ -66,7 +66,7 @@ class RESTStream(BlockStream):
             self.replication_key = name
         self.forced_replication_method = INCREMENTAL if cursor else FULL_TABLE
         self._mark = Bookmark()
-        self._undated = self._gone = self._keyless = 0
+        self._undated = self._gone = self._keyless = self._lists = 0
         self._best = ""
         self._parents: list[dict[str, Any]] | None = None
 
@@ -111,7 +111,9 @@ class RESTStream(BlockStream):
                     for page in self.walk(parent, _all(parent))
                     for row in page.rows
                 ]
-            yield from self._grouped(self._parents)
+            for group in self._grouped(self._parents):
+                self._lists += 1
+                yield group
             return
         for page in self.walk(parent, parent.cursor.values(window)):
             self._saw(parent.cursor, page.rows)
@@ -198,7 +200,7 @@ class RESTStream(BlockStream):
         while since < end:
             of_job = self._end_of_job(since)
             until = of_job or min(since + size, end)
-            pages = 0
+            pages = self._lists = 0
             for rows in self.read(Window(since, until)):
                 pages += 1
                 if self.resource.cursor:
@@ -209,6 +211,7 @@ class RESTStream(BlockStream):
                     self.checkpoint()
             mark.replication_key_value = self._best or None
             self.checkpoint(at_end=True)
+            pages -= max(self._lists - 1, 0)  # the first pages of lists that every window has tell nothing of it
             since, size = until, cursor.resized(size, pages, first_load=first_load)
             if of_job:  # an earlier run had it begin: what showed up late is not in it
                 since -= self._lookback(cursor)
