@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipe.errors import DataError, RetriableError, SkippableError
 from taps.base.rest import bulk
 from taps.base.rest.bulk import LostJobError, Patience
+from taps.base.rest.client import MissingError
 from taps.base.rest.cursor import Window
 from taps.base.rest.graphql import request
 from taps.base.rest.pages import Token
@@ -178,7 +179,10 @@ class BulkOperation:
         promised, found = int(operation.get("rootObjectCount") or 0), 0
         if url := operation.get("url"):
             with tempfile.TemporaryFile() as file:
-                self.stream._tap.client.save(url, file, self.stream.name, signed=False)
+                try:
+                    self.stream._tap.client.save(url, file, self.stream.name, signed=False)
+                except MissingError:  # Shopify keeps it for seven days
+                    raise LostJobError from None
                 for rows in families(file, self.stream.resource.inner[0], ("id", "updatedAt")):
                     found += len(rows)
                     yield rows

@@ -82,7 +82,7 @@ class TapShopify(RESTTap):
     }
 
     def contradictions(self) -> list[str]:
-        """Also: there is exactly one way to sign in."""
+        """Also: there is exactly one way to sign in, and it can be used again."""
         found = super().contradictions()
         given = [name for name in (*APP, "refresh_token") if self.config.get(name)]
         if self.config.get("access_token"):
@@ -90,6 +90,8 @@ class TapShopify(RESTTap):
                 found.append(f"access_token and {', '.join(given)} exclude each other")
         elif missing := [name for name in APP if name not in given]:
             found.append(f"access_token is missing (or, instead of it, {', '.join(missing)})")
+        elif "refresh_token" in given and not self.config.get("credentials_file"):
+            found.append("credentials_file is missing, which refresh_token needs: each is good once, and then lost")
         return found
 
     def make_client(self) -> Client:

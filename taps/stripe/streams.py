@@ -72,7 +72,7 @@ def listed(
     filled: dict[str, Any] = {
         "name": path.replace("/", "_"),
         "params": LIST,
-        "permission": f"read rights for {path}",
+        "permission": f"read rights for {path}" + (" and for events" if types else ""),
         "reshape": _discreet,
         "deletes": EventsFeed(EVENTS, types, kind, f"/v1/{path}/{{id}}", REACH, through or {}) if types else None,
         **more,

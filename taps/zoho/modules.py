@@ -1,7 +1,7 @@
 """Modules: queried by when records were changed, and by a bulk job where everything is read.
 
 A query gives 2,000 records at most, of 50 fields at most. So each page asks for the ids above the last one, and what a
-wide module has beyond 50 fields is asked for in further queries over the same ids.
+wide module has beyond 50 fields is asked for in further queries for the same records.
 https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/overview.html
 """
@@ -39,6 +39,7 @@ FIELDS_AT_ONCE = 48
 LAG = timedelta(minutes=15)
 MOST = 2000
 """Records that a query gives at most."""
+SPAN = "((Modified_Time >= '{since}' and Modified_Time < '{until}') and id > {last})"
 _PAUSE, _TRIES = 5.0, 4000
 
 
@@ -81,34 +82,29 @@ class ModuleStream(RESTStream):
         if resource.by_bulk and first and self._syncing:
             yield from bulk.read(BulkRead(self, span), self, span, Patience(first=2.0))
             return
-        last = 0
-        for page in self.walk(resource, resource.cursor.values(span)):
+        last, bounds = 0, resource.cursor.values(span)
+        for page in self.walk(resource, bounds):
             ids = [last, *(int(row["id"]) for row in page.rows)]
             if any(one >= next_one for one, next_one in pairwise(ids)):  # then others may be missing between them
                 raise DataError("a page is not sorted by id as it was asked to be", stream=self.name)
+            yield self._widen(page.rows, {**bounds, "last": last, "end": ids[-1]})
             last = ids[-1]
-            self._widen(page.rows)
-            yield page.rows
 
     @property
     def _syncing(self) -> bool:
         """Whether rows are really read, not just looked at."""
         return self.mark.replication_key is not None
 
-    def _widen(self, rows: list[Row]) -> None:
-        """Ask for the fields that did not fit into the first query."""
-        if not rows:
-            return
-        by_id = {row["id"]: row for row in rows}
+    def _widen(self, rows: list[Row], bounds: Row) -> list[Row]:
+        """The rows with the fields that did not fit into the first query; one that was edited meanwhile comes later."""
         more = [name for name in self.resource.fields if name not in {"id", "Modified_Time"}][FIELDS_AT_ONCE:]
-        for start in range(0, len(more), FIELDS_AT_ONCE):
+        for start in range(0, len(more) if rows else 0, FIELDS_AT_ONCE):
             names = ("id", *more[start : start + FIELDS_AT_ONCE])
-            body = query(self.resource.module, names, "(id >= {from_id} and id <= {to_id})", MOST)
+            body = query(self.resource.module, names, f"({SPAN} and id <= {{end}})", MOST)
             part = replace(self.resource, body=body, pages=Single())
-            values = {"from_id": rows[0]["id"], "to_id": rows[-1]["id"]}
-            for page in self.walk(part, values):
-                for found in page.rows:
-                    by_id.get(found["id"], {}).update(found)
+            found = {row["id"]: row for page in self.walk(part, bounds) for row in page.rows}
+            rows = [row | found[row["id"]] for row in rows if row["id"] in found]
+        return rows
 
 
 @dataclass(frozen=True)
@@ -182,7 +178,10 @@ class BulkRead:
         """The rows of a page, which waits in a file: a ZIP file is read from its end."""
         url = self._client.url(f"{self.stream.resource.bulk_path}/{job}/result")
         with tempfile.TemporaryFile() as file:
-            self._client.save(url, file, self.stream.name)
+            try:
+                self._client.save(url, file, self.stream.name)
+            except MissingError:  # Zoho keeps it for a day
+                raise LostJobError from None
             try:
                 with zipfile.ZipFile(file) as archive:
                     for name in archive.namelist():

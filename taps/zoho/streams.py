@@ -11,7 +11,7 @@ from taps.base.rest.deletes import DeletedPass
 from taps.base.rest.pages import Keyset, PageNumber
 from taps.base.rest.resource import Resource, shape
 from taps.zoho import fields
-from taps.zoho.modules import FIELDS_AT_ONCE, LAG, ModuleResource, ModuleStream, query
+from taps.zoho.modules import FIELDS_AT_ONCE, LAG, SPAN, ModuleResource, ModuleStream, query
 
 if TYPE_CHECKING:
     from taps.base.rest.resource import Row
@@ -20,7 +20,6 @@ READ = ("Deals", "Leads", "Accounts", "Contacts", "Products", "Invoices")
 STAMP = "%Y-%m-%dT%H:%M:%S+00:00"
 OPENED = datetime(2005, 1, 1, tzinfo=UTC)
 PAGES = {"page": "{page}", "per_page": 200}
-_SPAN = "((Modified_Time >= '{since}' and Modified_Time < '{until}') and id > {last})"
 
 
 def module(name: str, described: list[Row], root: str, bulk_path: str, size: int, *, by_bulk: bool) -> Resource:
@@ -53,7 +52,7 @@ def module(name: str, described: list[Row], root: str, bulk_path: str, size: int
         f"{root}/coql",
         fields.schema(known),
         method="POST",
-        body=query(name, queried, _SPAN, size),
+        body=query(name, queried, SPAN, size),
         cursor=changed,
         pages=Keyset("id", size, "0"),
         deletes=DeletedPass(deleted, "deleted_time", keep=("id",)),

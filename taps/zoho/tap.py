@@ -33,6 +33,8 @@ DATA_CENTRES = {
 }
 """Domain of the API -> domain of the sign-in. https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html"""
 _DENIED = frozenset({"OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "INVALID_MODULE", "API_NOT_SUPPORTED"})
+_TOO_OFTEN = BodyRule("error", frozenset({"Access Denied"}), wait=lambda body: 900.0)
+"""Ten tokens in ten minutes, then none until nobody has asked for a while."""
 _FIELDS = "fields"
 _NAME = r"^[A-Za-z][A-Za-z0-9_]{0,99}$"
 
@@ -97,6 +99,7 @@ class TapZoho(RESTTap):
             {**form, "client_secret": config["client_secret"]},
             store=CredentialStore(config.get("credentials_file"), config["refresh_token"]),
             scheme="Zoho-oauthtoken ",
+            limit=_TOO_OFTEN,
         )
         retry = Retry(
             body=(

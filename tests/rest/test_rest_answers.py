@@ -108,6 +108,15 @@ def test_an_address_that_is_none_is_a_matter_of_settings(address: str):
     assert "api_url must" in str(done.error)
 
 
+def test_who_is_told_to_wait_no_time_waits_all_the_same():
+    made, service = styled("token", 25)
+    service.faults.append(Fault("answer", times=5, value=Answer({}, 429, {"Retry-After": "0"})))
+    done = run(made, service)
+    assert done.error is None, done.error
+    assert len(done.waits) == 5
+    assert all(done.waits)
+
+
 def test_an_answer_that_comes_too_slowly_is_asked_for_again():
     made, service = styled("token", 25)
     service.faults.append(Fault("slow", after=1, value=1.5))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from rest_things import FIELDS, TapThings, run, tap, things
 from servers.rest import Answer, Endpoint, Fault, Request, Row, Service
@@ -83,6 +85,27 @@ def test_a_run_that_is_cut_goes_on_with_its_job():
     asked = [call.path for call in service.calls if call.path.endswith("/rows")]
     assert asked == ["/jobs/job0/rows", "/jobs/job1/rows"]  # the second for the time between the two runs
     assert len(second.rows("things")) == 50
+
+
+def test_what_was_committed_late_is_read_after_a_job_of_an_earlier_run():
+    made, service, _ = exporting([])
+    asked: list[Window] = []
+
+    class Watched(ExportStream):
+        def read(self, window: Window | None) -> Iterator[list[Row]]:
+            assert window
+            asked.append(window)
+            yield from super().read(window)
+
+    cursor = Cursor("changed_at", window=None, lookback=timedelta(minutes=15))
+    made.declared = [replace(made.declared[0], cursor=cursor, stream=Watched)]
+    service.faults.append(Fault("status", after=1, times=99, value=500))
+    first = run(made, service)
+    service.faults.clear()
+    assert run(made, service, first.state).error is None
+    of_job, again, following = asked
+    assert again == of_job
+    assert following.since == of_job.until - cursor.lookback  # the job saw only what there was when it began
 
 
 def test_a_download_that_breaks_off_is_read_again_by_the_next_run():

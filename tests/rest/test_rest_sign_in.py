@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,16 @@ def test_a_store_that_is_something_else_is_refused(guarded: tuple[Service, Token
     (tmp_path / "things.json").write_text('{"a": "list of other things"}')
     made = signed_in(tokens, CredentialStore(str(tmp_path / "things.json"), "first"), service.url)
     assert isinstance(run_tap(made, {"api_url": service.url}).error, ConfigurationError)
+
+
+@pytest.mark.parametrize("fault", [Fault("status", value=503), Fault("rate_seconds", value=7, times=9)])
+def test_a_sign_in_that_is_busy_is_waited_for(guarded: tuple[Service, Tokens], fault: Fault):
+    service, tokens = guarded
+    service.faults.append(replace(fault, path="/token"))
+    done = run_tap(signed_in(tokens, CredentialStore(None, "first"), service.url), {"api_url": service.url})
+    assert done.error is None, done.error
+    assert len(done.rows("things")) == 45
+    assert fault.kind == "status" or done.waits == [7.0] * 9
 
 
 def test_refused_refresh_tokens_are_a_matter_of_credentials(guarded: tuple[Service, Tokens]):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from contract.rest_runs import run_tap
 from rest_things import CHANGED, FIELDS, TIMES, WINDOWED, run, styled, tap, thing, things
-from servers.rest import Answer, Endpoint, Fault, Filter, Request, Service
+from servers.rest import Answer, Endpoint, Fault, Filter, Request, Service, by_token
 
 from pipe.errors import DataError
 from taps.base.rest.deletes import DeletedPass, SoftFlag
+from taps.base.rest.pages import Token
 from taps.base.rest.resource import Resource, shape
+
+PAGED = {**WINDOWED, "cursor": "{token}"}
 
 
 def test_children_are_read_for_new_parents_and_orphans_are_passed_over():
@@ -94,6 +100,25 @@ def test_a_snapshot_is_closed_only_when_it_is_complete():
     broken = run(made, service)
     assert isinstance(broken.error, DataError)
     assert not [message for message in broken.messages if message["type"] == "ACTIVATE_VERSION"]
+
+
+def test_what_changes_while_everything_is_read_is_in_the_snapshot():
+    made = tap(Resource("things", "/things", FIELDS, params=PAGED, cursor=CHANGED, pages=Token("next")))
+    pages = Endpoint("/things", "things", filters=TIMES, paging=by_token("cursor", "next", 10))
+    service = Service({"things": things(30)}, [pages])
+
+    def edit(service: Service) -> None:
+        service.corpus["things"][25] |= {"changed_at": f"{datetime.now(UTC) + timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"}
+
+    service.faults.append(Fault("change", after=1, value=edit))
+    with service.serving() as url:
+        catalog = made(config={"api_url": url}).catalog_dict
+        catalog["streams"][0]["replication_method"] = "FULL_TABLE"
+        done = run_tap(made, {"api_url": url}, catalog=catalog)
+    assert done.error is None, done.error
+    assert service.counts["change"] == 1
+    assert len(done.rows("things")) == 30
+    assert done.messages[-2]["type"] == "ACTIVATE_VERSION"
 
 
 def test_a_flag_and_an_archive_show_what_is_deleted():

@@ -48,6 +48,15 @@ def test_rows_that_change_between_runs_and_nothing_else():
     assert not run(made, service, second.state).rows("things").keys() - changed
 
 
+def test_a_start_date_in_the_future_is_named_as_such():
+    made, service = windowed(10)
+    done = run(made, service, start_date="2999-01-01")
+    assert done.error is None, done.error
+    assert not service.calls
+    assert "start_date lies in the future" in done.log
+    assert "bookmark" not in done.log
+
+
 def test_years_without_rows_cost_a_few_calls():
     made, service = windowed(10)
     first = run(made, service, start_date="2024-01-01")

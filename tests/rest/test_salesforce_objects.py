@@ -89,6 +89,21 @@ def test_a_run_that_is_cut_goes_on_with_the_same_job_where_it_was(organisation: 
 
 
 @pytest.mark.usefixtures("small_pages")
+def test_a_full_read_begins_anew_whatever_job_was_left(organisation: Organisation):
+    config = {**salesforce.LOGIN, "api_url": organisation.url, "api_type": "bulk", "retry_seconds": 0}
+    catalog = TapSalesforce(config=config).catalog_dict
+    for entry in catalog["streams"]:
+        entry["replication_method"] = "FULL_TABLE"
+    organisation.faults.append(Fault("status", after=1, times=1000, value=503, path=RESULTS))
+    cut = run_tap(TapSalesforce, config, None, ["opportunity"], catalog)
+    assert cut.state["bookmarks"]["opportunity"]["job"]["locator"] == "200"
+    organisation.faults.clear()
+    run = run_tap(TapSalesforce, config, cut.state, ["opportunity"], catalog)
+    assert run.messages[-2]["type"] == "ACTIVATE_VERSION"
+    assert len(run.rows("opportunity")) == 600
+
+
+@pytest.mark.usefixtures("small_pages")
 def test_a_run_from_every_state_of_a_bulk_job_completes_the_set(organisation: Organisation):
     whole = sync(organisation, ["opportunity"], api_type="bulk")
     seen = 0

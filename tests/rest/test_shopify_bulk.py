@@ -134,6 +134,16 @@ def test_a_failed_operation_is_submitted_again(store: Shopify, end: tuple[str, s
     assert len(store.operations) == 2
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_an_operation_whose_file_is_no_longer_kept_is_submitted_again(store: Shopify, status: int):
+    store.faults.append(Fault("status", times=1000, value=503, path="/bulk/"))
+    broken = attempt(store, ["orders"], retry_seconds=0)
+    job = broken.state["bookmarks"]["orders"]["job"]["id"].rpartition("/")[2]
+    store.faults[:] = [Fault("status", times=1000, value=status, path=f"/bulk/{job}.jsonl")]
+    assert len(sync(store, ["orders"], broken.state).rows("orders")) == 100
+    assert len(store.operations) == 2
+
+
 def test_operations_that_fail_again_and_again_end_the_run(store: Shopify):
     store.plan.extend([("FAILED", "INTERNAL_SERVER_ERROR")] * 10)
     run = attempt(store, ["orders"])

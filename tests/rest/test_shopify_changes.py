@@ -66,8 +66,9 @@ def test_refresh_tokens_are_used_once_and_kept(store: Shopify, tmp_path: Path):
 
 
 @pytest.mark.parametrize("change", [{"client_secret": "wrong_canary"}, {"refresh_token": "stale_canary"}])
-def test_refused_credentials_fail_without_showing_them(store: Shopify, change: dict[str, str]):
-    run = attempt(store, ["locations"], **{**APP, "refresh_token": shopify.REFRESH, **change})
+def test_refused_credentials_fail_without_showing_them(store: Shopify, change: dict[str, str], tmp_path: Path):
+    kept = {"credentials_file": str(tmp_path / "shopify.json")}
+    run = attempt(store, ["locations"], **{**APP, **kept, "refresh_token": shopify.REFRESH, **change})
     assert isinstance(run.error, CredentialsError)
     assert "_canary" not in f"{run.error}{run.log}{run.output}"
 
@@ -78,6 +79,7 @@ def test_refused_credentials_fail_without_showing_them(store: Shopify, change: d
         ({"shop": "flowers"}, "access_token is missing (or, instead of it, client_id, client_secret)"),
         ({"shop": "flowers", "client_id": "a"}, "client_secret"),
         ({"shop": "flowers", "refresh_token": "a"}, "client_id, client_secret"),
+        ({"shop": "flowers", **APP, "refresh_token": "a"}, "credentials_file is missing, which refresh_token needs"),
         ({"shop": "flowers", "access_token": "a", "client_id": "b"}, "exclude each other"),
         ({"access_token": "a"}, "shop"),
         ({"shop": "https://flowers.example/", "access_token": "a"}, "shop"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,14 @@ def test_payments_are_asked_for_each_location(seller: Square):
     assert len(sync(seller, ["payments"]).rows("payments")) == 100
     asked = {call.params["location_id"] for call in seller.calls if call.path == "/v2/payments"}
     assert asked == {row["id"] for row in seller.corpus["locations"]}
+
+
+def test_many_locations_make_no_window_shorter():
+    start = datetime.now(UTC) - timedelta(days=200)
+    with Square(square.make(10, 110)).serving() as url:
+        config = {"access_token": square.TOKEN, "api_url": url, "start_date": start.isoformat(), "max_api_calls": 400}
+        run = run_tap(TapSquare, config, None, ["payments"])
+    assert run.error is None, run.error  # windows of 30, 60 and 110 days for each location
 
 
 @pytest.mark.parametrize("times", [1, 2])

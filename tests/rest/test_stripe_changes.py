@@ -167,6 +167,17 @@ def test_events_of_the_last_minutes_are_seen_by_the_next_run_too(account: Servic
     assert second.rows("charges")[(late["id"],)]["amount_refunded"] == 5
 
 
+def test_a_key_that_may_not_read_events_is_told_so(account: Service, capsys: pytest.CaptureFixture[str]):
+    account.forbidden = {"events"}
+    first = sync(account, ["charges", "balance_transactions"])  # which has all there is, so no events are asked for
+    second = sync(account, ["charges", "balance_transactions"], days_ago(first.state, 1))
+    assert "It needs read rights for charges and for events" in second.log
+    TapStripe(config={"api_key": stripe.KEY, "api_url": account.url}).test()
+    said = capsys.readouterr().out
+    assert "charges: not allowed: status 403, forbidden; needs read rights for charges and for events" in said
+    assert "1 of 11 streams can be read" in said
+
+
 def test_a_list_is_read_from_its_start_when_the_row_it_stood_at_is_gone(account: Service):
     def delete(service: Service) -> None:
         gone = service.calls[-1].params["starting_after"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from contract.rest_runs import Runner
 from servers import zoho
-from servers.rest import Fault, Service
+from servers.rest import Answer, Fault, Service
 from servers.zoho import change, delete
 
 from pipe.errors import ConfigurationError, CredentialsError, DataError, RetriableError
@@ -73,6 +73,20 @@ def test_a_job_that_is_lost_is_made_again(organisation: Service):
     assert len(sync(organisation, ["deals"], broken).rows("deals")) == 60
 
 
+def test_a_job_whose_file_is_no_longer_kept_is_made_again(organisation: Service):
+    organisation.faults.append(Fault("status", times=1000, value=503, path="/result"))
+    broken = attempt(organisation, ["deals"], retry_seconds=0)
+    organisation.faults[:] = [Fault("status", times=1000, value=404, path="/1/result")]
+    assert len(sync(organisation, ["deals"], broken.state).rows("deals")) == 60
+
+
+def test_a_token_that_expires_before_a_download_is_renewed(organisation: Service):
+    organisation.faults.append(Fault("expire_token", path="/result"))
+    run = sync(organisation, ["deals"])
+    assert len(run.rows("deals")) == 60
+    assert run.waits == [2.0, 5.0, 5.0]  # for the jobs alone
+
+
 def test_a_damaged_file_ends_the_run(organisation: Service, monkeypatch: pytest.MonkeyPatch):
     made = zoho._packed
     monkeypatch.setattr(zoho, "_packed", lambda *arguments: made(*arguments)[:-40])
@@ -91,6 +105,44 @@ def test_a_module_with_more_fields_than_a_query_may_name():
         row = run.rows("deals")[(deal["id"],)]
         assert [row[f"Own_{field:03}"] for field in (0, 60, 119)] == [f"{number}-{field}" for field in (0, 60, 119)]
         assert row["Deal_Name"] == f"Order {number}"
+
+
+def wide(rows: int) -> Service:
+    """An organisation whose deals have 120 fields of its own."""
+    service = zoho.service(rows, step=timedelta(minutes=10))
+    for number, deal in enumerate(service.corpus["Deals"]):
+        deal |= {f"Own_{field:03}": f"{number}-{field}" for field in range(120)}
+    return service
+
+
+def test_edits_far_apart_in_a_wide_module_have_all_fields():
+    service = wide(2_300)
+    deals = service.corpus["Deals"]
+    with service.serving():
+        first = sync(service, ["deals"])
+        for place in (3, 2_250):
+            change(service, "Deals", deals[place]["id"], Amount=1.25)
+        second = sync(service, ["deals"], first.state)
+    for place in (3, 2_250):
+        row = second.rows("deals")[(deals[place]["id"],)]
+        assert [row[f"Own_{field:03}"] for field in (0, 60, 119)] == [f"{place}-{field}" for field in (0, 60, 119)]
+
+
+def test_a_record_edited_between_the_queries_of_a_wide_module_comes_whole_with_the_next_run():
+    service = wide(20)
+    key = service.corpus["Deals"][7]["id"]
+
+    def edit(service: Service) -> None:
+        change(service, "Deals", key, Modified_Time=zoho.stamp(datetime.now(UTC) + timedelta(seconds=5)))
+
+    service.faults.append(Fault("change", after=1, value=edit, path="/coql"))
+    with service.serving():
+        first = sync(service, ["deals"], first_load="query", start_date="2024-01-01")
+        change(service, "Deals", key, Stage="Lost")
+        second = sync(service, ["deals"], first.state)
+    assert len(first.rows("deals")) == 19
+    assert all("Own_119" in row for row in first.records("deals") + second.records("deals"))
+    assert (second.rows("deals")[(key,)]["Stage"], second.rows("deals")[(key,)]["Own_119"]) == ("Lost", "7-119")
 
 
 def test_thousands_of_records_of_one_second_are_all_read():
@@ -184,6 +236,15 @@ def test_a_stale_refresh_token_answered_with_status_200(organisation: Service):
     run = attempt(organisation, ["deals"], refresh_token="stale-canary")
     assert isinstance(run.error, CredentialsError)
     assert "stale-canary" not in str(run.error) + run.log
+
+
+def test_tokens_asked_for_too_often_are_no_matter_of_credentials(organisation: Service):
+    body = {"error_description": "You have made too many requests.", "error": "Access Denied", "status": "failure"}
+    organisation.faults.append(Fault("answer", times=99, value=Answer(body, 400), path="/oauth"))
+    run = attempt(organisation, ["deals"])
+    assert isinstance(run.error, RetriableError)
+    assert "rate limit" in str(run.error)
+    assert len(organisation.calls) == 1  # only a pause takes the limit away
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,9 @@ _QUERY = re.compile(
     r"select (?P<fields>[\w, ]+) from (?P<module>\w+) where (?P<where>.+) order by id asc limit 0, (?P<limit>\d+)"
 )
 _SPAN = re.compile(
-    r"\(\(Modified_Time >= '(?P<since>[^']+)' and Modified_Time < '(?P<until>[^']+)'\) and id > (?P<last>\d+)\)"
+    r"\(?\(\(Modified_Time >= '(?P<since>[^']+)' and Modified_Time < '(?P<until>[^']+)'\) and id > (?P<last>\d+)\)"
+    r"(?: and id <= (?P<end>\d+)\))?"
 )
-_IDS = re.compile(r"\(id >= (?P<first>\d+) and id <= (?P<last>\d+)\)")
 
 
 def stamp(moment: datetime) -> str:
@@ -100,8 +100,7 @@ def _field(name: str, kinds: tuple[str, str] | None = None) -> Row:
 def _coql(service: Service, request: Request) -> Answer:
     found = _QUERY.fullmatch(request.body["select_query"])
     span = _SPAN.fullmatch(found["where"]) if found else None
-    ids = _IDS.fullmatch(found["where"]) if found else None
-    if found is None or not (span or ids):
+    if found is None or span is None:
         return _refused(service, request, f"no such query: {request.body}")
     name, names = found["module"], found["fields"].split(", ")
     if refused := service.refusal(name, request):
@@ -109,10 +108,10 @@ def _coql(service: Service, request: Request) -> Answer:
     limit = int(found["limit"])
     if limit > MOST or len(set(names)) != len(names) or len(names) > MOST_FIELDS:
         return _refused(service, request, "too many records or fields")
-    rows = _between(service, name, span["since"], span["until"]) if span else _sorted(service, name)
-    keys = [int(row["id"]) for row in rows] if not span else service._cache[("ids", name, span["since"], span["until"])]
-    start = bisect_right(keys, int(span["last"])) if span else bisect_right(keys, int(ids["first"]) - 1)  # type: ignore[index]
-    end = len(rows) if span else bisect_right(keys, int(ids["last"]))  # type: ignore[index]
+    rows = _between(service, name, span["since"], span["until"])
+    keys = service._cache[("ids", name, span["since"], span["until"])]
+    start = bisect_right(keys, int(span["last"]))
+    end = bisect_right(keys, int(span["end"])) if span["end"] else len(rows)
     page = rows[start : min(end, start + limit)]
     if not page:
         return Answer(b"", 204)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -291,6 +293,8 @@ SAMPLES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("loyalty", "purchases", {"purchase_id": "p", "user_id": "u", "amount": "3", "created_at": "2024-05-01"}, {"transaction_id": "p", "user_id": "u"}),
     ("stripe", "charges", {"id": "ch_1", "amount": 1099, "amount_captured": 1099, "amount_refunded": 99, "currency": "usd", "created": 1700000000, "captured": True, "status": "succeeded", "billing_details": {"email": "a@b.example"}},
      {"transaction_id": "ch_1", "value": "10.00", "refund_amount": "0.99", "currency": "USD", "timestamp": "2023-11-14T22:13:20.000000Z"}),
+    ("stripe", "charges", {"id": "ch_6", "amount": 1000, "amount_captured": 700, "amount_refunded": 400, "currency": "usd", "created": 1700000000, "captured": True, "status": "succeeded"},
+     {"value": "6.00", "refund_amount": "4.00"}),
     ("stripe", "charges", {"id": "ch_2", "amount": 500, "amount_captured": 500, "currency": "jpy", "created": 1700000000, "captured": True, "status": "succeeded"}, {"value": "500", "currency": "JPY"}),
     ("stripe", "charges", {"id": "ch_3", "amount": 1050, "amount_captured": 1050, "currency": "kwd", "created": 1700000000, "captured": True, "status": "succeeded"}, {"value": "1.050"}),
     ("stripe", "charges", {"id": "ch_4", "amount": 500, "currency": "usd", "created": 1700000000, "captured": False, "status": "succeeded"}, None),
@@ -355,6 +359,19 @@ def test_shipped_presets_map_their_sources(
         found = json.loads(row or b"{}")
         assert {name: found.get(name) for name in expected} == expected
         assert not target.bad_values
+
+
+@pytest.mark.parametrize("name", ["hubspot", "zoho", "salesforce"])
+def test_won_deals_without_an_amount_may_count_as_nothing_as_the_page_of_the_tap_says(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / f"tap-{name}.md").read_text()
+    said = re.search(r"`(streams: .+ default: 0.+)` beside the preset", page)
+    assert said
+    (source,) = sources.read([{"preset": name, **yaml.safe_load(said[1])}])
+    rule = next(rule for rule in source.preset.streams if rule.into.name == "conversions")
+    won = {"id": "7", "hs_is_closed_won": True, "Stage": "Closed Won", "IsWon": True, "Amount": None}
+    given = {**won, "closedate": "2024-03-01", "Closing_Date": "2024-03-01", "CloseDate": "2024-03-01"}
+    row = compile_row(Target("acme", source, rule, rule.name), {"properties": {name: {} for name in given}})
+    assert json.loads(row(msgspec.Raw(json.dumps(given).encode())) or b"")["value"] == "0"
 
 
 DELETED = "2024-05-02T00:00:00Z"

@@ -11,11 +11,12 @@ import msgspec
 
 from pipe.errors import CredentialsError
 from taps.base.rest.call import Call
-from taps.base.rest.retry import AgainError
+from taps.base.rest.retry import BUSY, TOO_MANY, AgainError, retry_after
 
 if TYPE_CHECKING:
     from taps.base.rest.client import Client, Reply
     from taps.base.rest.credentials import CredentialStore
+    from taps.base.rest.retry import BodyRule
 
 Form = Mapping[str, str]
 
@@ -75,6 +76,7 @@ class OAuth:
         as_json: bool = False,
         margin: float = 60,
         lifetime: float | None = None,
+        limit: BodyRule | None = None,
     ) -> None:
         """Say how to ask.
 
@@ -88,12 +90,13 @@ class OAuth:
             as_json: send JSON, not a form.
             margin: seconds before its end at which a token is renewed.
             lifetime: seconds a token lives where the answer does not say.
+            limit: how a refusal says that tokens are asked for too often, where its status does not.
         """
         self.grant: dict[str, Any] = {}
         self._url, self._form, self._store = url, form, store
         self._header, self._scheme = header, scheme
         self._request_headers, self._as_json = dict(headers or {}), as_json
-        self._margin, self._lifetime = margin, lifetime
+        self._margin, self._lifetime, self._limit = margin, lifetime, limit
         self._expires = 0.0
 
     def headers(self, client: Client) -> Form:
@@ -131,19 +134,25 @@ class OAuth:
             headers["Content-Type"] = "application/json"
         data: Any = msgspec.json.encode(form) if self._as_json else form
         call = Call("POST", self._url, data=data, headers=headers)
-        return client.exchange(lambda: client.perform(call), _granted, "sign-in", judged=False)
+        return client.exchange(lambda: client.perform(call), self._granted, "sign-in", judged=False)
 
-
-def _granted(reply: Reply) -> dict[str, Any] | None:
-    """The grant in an answer; None for a refusal, which some services send with status 200."""
-    if reply.status in {400, 401, 403}:
-        return None
-    try:
-        body = msgspec.json.decode(reply.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise AgainError("the answer to the sign-in is not JSON") from None
-    if isinstance(body, dict) and body.get("access_token"):
-        return body
-    if isinstance(body, dict) and body.get("error"):
-        return None
-    raise AgainError("the answer to the sign-in has no access token")
+    def _granted(self, reply: Reply) -> dict[str, Any] | None:
+        """The grant in an answer; None for a refusal, which some services send with status 200."""
+        if reply.status in BUSY:  # whatever its text says: that is no word on the credentials
+            wait = retry_after(reply.headers)
+            raise AgainError(f"status {reply.status} for the sign-in", wait=wait, patient=reply.status == TOO_MANY)
+        try:
+            body = msgspec.json.decode(reply.content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            body = None
+        limit = self._limit
+        if limit and limit.holds(reply.status, body):
+            wait = limit.wait(body) if limit.wait else None
+            raise AgainError("tokens are asked for too often", wait=wait, patient=True)
+        if reply.status in {400, 401, 403}:
+            return None
+        if isinstance(body, dict) and body.get("access_token"):
+            return body
+        if isinstance(body, dict) and body.get("error"):
+            return None
+        raise AgainError("the answer to the sign-in has no access token, or is not JSON")

@@ -20,7 +20,7 @@ from pipe.errors import ConfigurationError, DataError, PipeError, RetriableError
 from taps.base.rest.auth import Auth, Fixed
 from taps.base.rest.budget import Account, Budget, Sleep
 from taps.base.rest.call import Call
-from taps.base.rest.judge import MissingError, RefusedError, Reply, decode, judge
+from taps.base.rest.judge import GONE, UNAUTHORIZED, MissingError, RefusedError, Reply, decode, judge
 from taps.base.rest.retry import AgainError, Retry, retry_after
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _CONNECT_SECONDS = 10
 _CHUNK = 1 << 17
 _OK = 200
 _LONG_WAIT = 10
+_STORAGE_GONE = GONE | {400, 403}
+"""How storage says that an address, which opens by itself, has had its time."""
 
 
 class Client:
@@ -153,7 +155,7 @@ class Client:
 
         `signed` sends our credentials along: not to storage addresses of another host.
         """
-        response = self.exchange(lambda: self._get(url, signed=signed), _opened, where, judged=False)
+        response = self.exchange(lambda: self._get(url, where, signed=signed), _opened, where, judged=False)
         try:
             with response:
                 yield response
@@ -161,26 +163,37 @@ class Client:
             raise RetriableError(f"the download broke off: {_kind(error)}", stream=where) from None
 
     def save(self, url: str, file: IO[bytes], where: str, *, signed: bool = True) -> None:
-        """A large answer, written to `file`, which is then at its start; one that breaks off is asked for again."""
+        """A large answer, written to `file`, which is then at its start; one that breaks off is asked for again.
+
+        Raises:
+            MissingError: the service does not keep it any more.
+        """
 
         def perform() -> None:
             file.seek(0)
             file.truncate()
-            with _opened(self._get(url, signed=signed)) as response:
+            with _opened(self._get(url, where, signed=signed)) as response:
                 for chunk in response.iter_content(_CHUNK):
                     _write(file, chunk, where)
             file.seek(0)
 
         self.exchange(perform, lambda _: None, where, judged=False)
 
-    def _get(self, url: str, *, signed: bool) -> requests.Response:
-        return self.session.get(
+    def _get(self, url: str, where: str, *, signed: bool) -> requests.Response:
+        response = self.session.get(
             url,
             headers=self.signed() if signed else {},
             timeout=(_CONNECT_SECONDS, self.timeout),
             stream=True,
             allow_redirects=not signed,  # a redirect would take the credentials along
         )
+        if signed and response.status_code == UNAUTHORIZED:
+            response.close()
+            raise RefusedError(f"status {UNAUTHORIZED} for a download")
+        if response.status_code in (GONE if signed else _STORAGE_GONE):
+            response.close()
+            raise MissingError(where.partition(",")[0])
+        return response
 
     def exchange(self, perform: Callable[[], Any], accept: Callable[[Any], T], where: str, *, judged: bool = True) -> T:
         """Make a call until its answer is good.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime, timedelta
 
+    from taps.base.rest.pages import Page
     from taps.base.rest.stream import RESTStream
 
 
@@ -52,16 +53,12 @@ class EventsFeed:
 
     def rows(self, stream: RESTStream, since: datetime | None, until: datetime) -> Iterator[list[Row]]:
         """What the objects of new events are now."""
-        cursor = self.events.cursor
-        if cursor is None:
-            raise AssertionError("a feed of events is read by their time")
         if since is None or since < until - self.reach:
             stream.logger.warning("%s: the events since the last run are gone: all rows are read again", stream.name)
             yield from stream.read_all(until)
             return
-        window = Window(since - cursor.lookback, until)
         changed: dict[str, None] = {}
-        for page in stream.walk(self.events, {**cursor.values(window), "types": self.types}):
+        for page in self.pages(stream, since, until):
             for event in page.rows:
                 thing = dig(event, self.object_at) or {}
                 kind = str(thing.get("object"))
@@ -70,3 +67,11 @@ class EventsFeed:
                     changed[key] = None
         for key in changed:
             yield stream.read_one(self.path, {"id": key}, times.to_text(until))
+
+    def pages(self, stream: RESTStream, since: datetime, until: datetime) -> Iterator[Page]:
+        """The events of that time, and of the lookback before."""
+        cursor = self.events.cursor
+        if cursor is None:
+            raise AssertionError("a feed of events is read by their time")
+        window = Window(since - cursor.lookback, until)
+        return stream.walk(self.events, {**cursor.values(window), "types": self.types})

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _parse = msgspec.json.Decoder(float_hook=Decimal).decode
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
-_OK, _REDIRECT, _UNAUTHORIZED = 200, 300, 401
-_GONE = {404, 410}
+_OK, _REDIRECT, UNAUTHORIZED = 200, 300, 401
+GONE = {404, 410}
 NOTHING = {204, 304}
 """Statuses of an answer that has no rows and no body."""
 
@@ -76,11 +76,11 @@ def judge(reply: Reply, policy: Retry, stream: str) -> None:
         return
     if status in policy.statuses:
         raise AgainError(said, wait=retry_after(reply.headers), patient=status == TOO_MANY)
-    if status == _UNAUTHORIZED:
+    if status == UNAUTHORIZED:
         raise RefusedError(said)
     if status in policy.skip:
         raise SkippableError(f"not allowed: {said}", rule="forbidden", stream=stream)
-    if status in _GONE:
+    if status in GONE:
         raise MissingError(stream)
     raise DataError(
         f"the service does not take the request: {said}",

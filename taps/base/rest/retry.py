@@ -135,8 +135,11 @@ class Retry:
     seconds: float = 600.0
 
     def wait(self, tries: int, asked: float | None) -> float:
-        """Seconds before the next try, after so many: what the server asked for, else exponential with full jitter."""
-        if asked is not None:
+        """Seconds before the next try, after so many: what the server asked for, else exponential with full jitter.
+
+        A server that asks for none is not asked again without pause.
+        """
+        if asked:
             return asked
         ceiling = min(self.cap, self.base * 2.0 ** (tries - 1))
         return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311  spreads load, keeps no secret

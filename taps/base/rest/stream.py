@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from taps.base.stream import Rows
 
 INCREMENTAL, FULL_TABLE = "INCREMENTAL", "FULL_TABLE"
+_MEANWHILE = timedelta(days=1)
+"""So far ahead a full read asks for rows: one that changes while it reads must not be taken for gone."""
 
 
 class StoppingError(Exception):
@@ -64,7 +66,7 @@ class RESTStream(BlockStream):
             self.replication_key = name
         self.forced_replication_method = INCREMENTAL if cursor else FULL_TABLE
         self._mark = Bookmark()
-        self._undated = self._gone = self._keyless = 0
+        self._undated = self._gone = self._keyless = self._lists = 0
         self._best = ""
         self._parents: list[dict[str, Any]] | None = None
 
@@ -109,7 +111,9 @@ class RESTStream(BlockStream):
                     for page in self.walk(parent, _all(parent))
                     for row in page.rows
                 ]
-            yield from self._grouped(self._parents)
+            for group in self._grouped(self._parents):
+                self._lists += 1
+                yield group
             return
         for page in self.walk(parent, parent.cursor.values(window)):
             self._saw(parent.cursor, page.rows)
@@ -188,13 +192,15 @@ class RESTStream(BlockStream):
         mark.replication_key = cursor.field
         since = self._since(cursor)
         if since >= end:
-            self.logger.warning("%s: the bookmark lies in the future, so there is nothing to read", self.name)
+            which = "the bookmark" if mark.replication_key_value else "start_date"
+            self.logger.warning("%s: %s lies in the future, so there is nothing to read", self.name, which)
             return
         size, first_load = cursor.window or end - since, mark.replication_key_value is None
         self._best = mark.replication_key_value or ""
         while since < end:
-            until = self._end_of_job(since) or min(since + size, end)
-            pages = 0
+            of_job = self._end_of_job(since)
+            until = of_job or min(since + size, end)
+            pages = self._lists = 0
             for rows in self.read(Window(since, until)):
                 pages += 1
                 if self.resource.cursor:
@@ -205,14 +211,20 @@ class RESTStream(BlockStream):
                     self.checkpoint()
             mark.replication_key_value = self._best or None
             self.checkpoint(at_end=True)
+            pages -= max(self._lists - 1, 0)  # the first pages of lists that every window has tell nothing of it
             since, size = until, cursor.resized(size, pages, first_load=first_load)
+            if of_job:  # an earlier run had it begin: what showed up late is not in it
+                since -= self._lookback(cursor)
 
     def _since(self, cursor: Cursor) -> datetime:
         """From when to read: the bookmark less the lookback, or where the settings say to start."""
         if value := self._mark.replication_key_value:
-            days = self.config.get("lookback_days")
-            return moment(value) - (cursor.lookback if days is None else timedelta(days=days))
+            return moment(value) - self._lookback(cursor)
         return self._tap.start or cursor.start
+
+    def _lookback(self, cursor: Cursor) -> timedelta:
+        days = self.config.get("lookback_days")
+        return cursor.lookback if days is None else timedelta(days=days)
 
     def _end_of_job(self, since: datetime) -> datetime | None:
         """The end of the window for which a job of the last run still works; a job for another window is dropped."""
@@ -225,7 +237,8 @@ class RESTStream(BlockStream):
     def _full(self) -> Iterator[Rows]:
         mark = self._mark
         self.version = mark.table_version = max(time.time_ns() // 1_000_000, mark.table_version + 1)
-        for rows in self.read_all(self._tap.run_start):
+        mark.job = None  # of another run: a part of the rows, under another version
+        for rows in self.read_all(self._tap.run_start + _MEANWHILE):
             yield self._encoded(rows)
         self.activate_version()
 
@@ -307,7 +320,9 @@ class RESTStream(BlockStream):
             PipeError: it cannot be read.
         """
         end = self._tap.run_start
-        cursor = self.cursor
+        cursor, policy = self.cursor, self.resource.deletes
+        if isinstance(policy, EventsFeed):
+            next(policy.pages(self, end, end))  # a later run reads them
         window = Window(end - (cursor.window or timedelta(days=30)), end) if cursor else None
         for context in self.contexts(window):
             page = next(self.walk(self.resource, {**context, **self.bounds(window)}))
