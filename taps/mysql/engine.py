@@ -224,7 +224,7 @@ class MySQLEngine:
         cursor = self._cursor(SSCursor)
         try:
             cursor.execute(select, read.parameters)
-            lines = _lines(cursor, min(_FETCH, chunk_rows))
+            lines = _lines(cursor, min(_FETCH, chunk_rows), self._stream)
             yield from delimited.tables(lines, read.columns, chunk_rows, numbers=False)
         except GeneratorExit:
             self._close()  # else the rest of the rows would be read first
@@ -274,12 +274,13 @@ def _field(column: Column) -> str:
     return f"IFNULL({column.sql}, '')" if column.bad else f"IF({column.raw} IS NULL, '', {column.sql})"
 
 
-def _lines(cursor: Any, count: int) -> Iterator[bytes]:
+def _lines(cursor: Any, count: int, stream: str | None) -> Iterator[bytes]:
     while rows := cursor.fetchmany(count):
         try:
             yield b"".join([row[0] for row in rows])
         except TypeError:
             raise DataError(
                 "a row is longer than the server's max_allowed_packet",
+                stream=stream,
                 remedy="Raise it on the server, or leave the long columns out with 'columns'",
             ) from None

@@ -74,7 +74,7 @@ def test_each_row_comes_once_whatever_its_key(
     assert {row["id"] for each in (cut, rest) for row in each.records(f"{database}-k")} == set(wanted)
 
 
-def test_a_value_too_long_for_the_server_is_told_and_not_emptied(url: str, tap: Tap) -> None:
+def test_a_value_too_long_for_the_server_is_told_and_not_emptied(url: str, database: str, tap: Tap) -> None:
     execute(url, "CREATE TABLE b (id int PRIMARY KEY, raw longblob)", "INSERT INTO b VALUES (1, 'a')")
     with connected(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT @@max_allowed_packet")
@@ -82,7 +82,7 @@ def test_a_value_too_long_for_the_server_is_told_and_not_emptied(url: str, tap: 
         cursor.execute("INSERT INTO b VALUES (2, REPEAT('x', %s))", (most * 7 // 8,))  # as BASE64 it is longer
     done = tap()
     assert (done.code, done.messages("STATE")) == (65, []), done.log
-    assert "a row is longer than the server's max_allowed_packet" in done.log
+    assert f"stream '{database}-b': a row is longer than the server's max_allowed_packet" in done.log
     assert len(tap(streams={"b": {"where": "id = 1"}}).messages("RECORD")) == 1
 
 

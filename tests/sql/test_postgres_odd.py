@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from servers.postgres import execute
-from sql_runs import run_here
+from sql_runs import run_here, with_state
 from support import Finished
 
 Tap = Callable[..., Finished]
@@ -118,3 +118,30 @@ def test_sql_as_people_write_it(schema: str, postgres_url: str, tap: Tap, end: s
     assert [row["id"] for row in asked.records("q")] == [1, 2], asked.log
     found = tap(streams={"t": {"where": f"id = 2{end}"}})
     assert found.records(f"{schema}-t") == [{"id": 2}], found.log
+
+
+def test_a_key_whose_type_was_changed(postgres_url: str, schema: str, tap: Tap, tmp_path: Path) -> None:
+    execute(
+        postgres_url, f"CREATE TABLE {schema}.k (id int PRIMARY KEY, at int)", f"INSERT INTO {schema}.k VALUES (1, 2)"
+    )
+    streams = {"k": {"replication_key": "at"}}
+    state = with_state(tmp_path, tap(streams=streams).messages("STATE")[-1]["value"])
+    execute(postgres_url, f"ALTER TABLE {schema}.k ALTER at TYPE timestamptz USING now()")
+    done = tap(*state, streams=streams)
+    assert done.code == 65
+    assert "run once without state (--full-refresh)" in done.log
+
+
+def test_letters_of_no_known_encoding(postgres_url: str, schema: str, tap: Tap) -> None:
+    database = f"{postgres_url.rsplit('/', 1)[0]}/{schema}"
+    execute(
+        postgres_url, f"CREATE DATABASE {schema} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    try:
+        with psycopg.connect(database, autocommit=True, client_encoding="latin1") as connection:
+            connection.execute("CREATE TABLE public.t AS SELECT E'caf\\351' AS name")
+        done = tap(url=database, schemas=["public"])
+        assert (done.code, done.messages("STATE")) == (65, []), done.log
+        assert "stream 'public-t': it has texts that cannot be had in UTF-8" in done.log
+    finally:
+        execute(postgres_url, f"DROP DATABASE {schema}")
