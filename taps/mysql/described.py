@@ -40,6 +40,8 @@ def _kind(field: Any) -> str:
     if field.type_code == T.BIT:
         return f"bit({field.length})"
     if field.type_code in _TEXTS:
+        if field.flags & (FLAG.ENUM | FLAG.SET):
+            return "enum"
         return "blob" if field.charsetnr == _BINARY_CHARSET else "text"
     name = _NAMES.get(field.type_code, "text")
     size = "(1)" if name == "tinyint" and field.length == 1 else ""

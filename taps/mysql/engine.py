@@ -211,7 +211,7 @@ class MySQLEngine:
     def read(self, read: Read, chunk_rows: int) -> Iterator[pa.Table]:
         """The rows as delimited text, parsed as they come."""
         bad = [column.bad for column in read.columns if column.bad]
-        fields = [f"IFNULL({column.sql}, '')" for column in read.columns]
+        fields = [_field(column) for column in read.columns]
         if bad:
             fields.append(bad_bits(bad, "IFNULL({}, 0)"))
         order = ", ".join(column.raw for column in read.order)
@@ -224,7 +224,8 @@ class MySQLEngine:
         cursor = self._cursor(SSCursor)
         try:
             cursor.execute(select, read.parameters)
-            yield from delimited.tables(_lines(cursor), read.columns, chunk_rows, numbers=False)
+            lines = _lines(cursor, min(_FETCH, chunk_rows), self._stream)
+            yield from delimited.tables(lines, read.columns, chunk_rows, numbers=False)
         except GeneratorExit:
             self._close()  # else the rest of the rows would be read first
             raise
@@ -268,12 +269,18 @@ class MySQLEngine:
         self._connection = None
 
 
-def _lines(cursor: Any) -> Iterator[bytes]:
-    while rows := cursor.fetchmany(_FETCH):
+def _field(column: Column) -> str:
+    """Its value in the text of a row; nothing for NULL, while one that is too long makes the whole row NULL."""
+    return f"IFNULL({column.sql}, '')" if column.bad else f"IF({column.raw} IS NULL, '', {column.sql})"
+
+
+def _lines(cursor: Any, count: int, stream: str | None) -> Iterator[bytes]:
+    while rows := cursor.fetchmany(count):
         try:
             yield b"".join([row[0] for row in rows])
         except TypeError:
             raise DataError(
                 "a row is longer than the server's max_allowed_packet",
+                stream=stream,
                 remedy="Raise it on the server, or leave the long columns out with 'columns'",
             ) from None

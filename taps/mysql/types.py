@@ -1,7 +1,7 @@
 """MySQL types: how a column is selected as text, and what its values are.
 
 Whole rows come as one delimited text each: the driver, which is plain Python, then has one value to unpack a row, not
-one a column. Values that JSON cannot hold (zero dates, days or months 0) become NULL and are counted.
+one a column. Values that JSON cannot hold (zero dates, days or months 0, 30 February) become NULL and are counted.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ _PRECISION = 38
 _SMALL = 18
 """Digits a 64-bit integer surely holds."""
 _TEXT = {"type": ["string", "null"]}
+_LISTED = {"enum", "set"}
+"""They are ordered by number and compared by text, so no row is found again by its place in the order."""
 _DATE_TIME = {**_TEXT, "format": "date-time"}
 _INTEGER = {"type": ["integer", "null"]}
 _NUMBER = {"type": ["number", "null"]}
 _BOOLEAN = {"type": ["boolean", "null"]}
 _DECIMAL = {**_TEXT, "format": "x-singer.decimal"}
 _NESTED = {"type": ["object", "array", "string", "number", "boolean", "null"]}
-_NO_DAY = "({0} < '0001-01-01' OR MONTH({0}) = 0 OR DAYOFMONTH({0}) = 0)"
+_NO_DAY = "({0} < '0001-01-01' OR MONTH({0}) = 0 OR DAYOFMONTH({0}) NOT BETWEEN 1 AND DAYOFMONTH(LAST_DAY({0})))"
 _QUOTED = "CONCAT('\"', REPLACE({}, '\"', '\"\"'), '\"')"
 _BASE64 = "CONCAT('\"', REPLACE(TO_BASE64({}), CHAR(10), ''), '\"')"
 _INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint", "year"}
@@ -76,12 +78,13 @@ def column(
         made = {**_time(quoted), "type": pa.timestamp("us", "UTC") if zone else pa.timestamp("us"), "zone": zone}
     else:
         made = {"sql": _QUOTED.format(f"CONVERT({quoted} USING utf8mb4)"), "type": pa.string(), "schema": _TEXT}
+        made["seekable"] = word not in _LISTED
     return Column(name, nullable=nullable or bool(made.get("bad")), raw=quoted, **made)
 
 
 def _integer(quoted: str, word: str, kind: str, *, small_bool: bool) -> dict[str, Any]:
     if small_bool:
-        return {"sql": f"{quoted} <> 0", "type": pa.bool_(), "schema": _BOOLEAN, "cast": "SIGNED"}
+        return {"sql": f"{quoted} <> 0", "type": pa.bool_(), "schema": _BOOLEAN, "seekable": False}
     if word == "bigint" and "unsigned" in kind.lower():
         return {"sql": quoted, "type": pa.uint64(), "schema": _INTEGER, "cast": "UNSIGNED"}
     return {"sql": quoted, "type": pa.int64(), "schema": _INTEGER, "cast": "SIGNED"}
@@ -98,7 +101,7 @@ def _decimal(quoted: str, precision: int, scale: int = 0) -> dict[str, Any]:
 
 
 def _bit(quoted: str, sizes: list[int]) -> dict[str, Any]:
-    made: dict[str, Any] = {"sql": f"{quoted} + 0", "cast": "UNSIGNED"}
+    made: dict[str, Any] = {"sql": f"{quoted} + 0", "cast": "UNSIGNED", "seekable": False}
     if sizes in ([], [1]):
         return {**made, "type": pa.bool_(), "schema": _BOOLEAN}
     return {**made, "type": pa.uint64(), "schema": _INTEGER}

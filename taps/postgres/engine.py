@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+WITH RECURSIVE domain AS (
+  SELECT oid, typbasetype, typtypmod FROM pg_type WHERE typtype = 'd'
+  UNION ALL
+  SELECT d.oid, t.typbasetype, t.typtypmod FROM domain d JOIN pg_type t ON t.oid = d.typbasetype WHERE t.typtype = 'd'
+)
+SELECT c.relname, a.attname, coalesce(
+    (SELECT format_type(d.typbasetype, d.typtypmod) FROM domain d JOIN pg_type t ON t.oid = d.typbasetype
+      WHERE d.oid = a.atttypid AND t.typtype <> 'd'), format_type(a.atttypid, a.atttypmod)), a.attnotnull,
   has_column_privilege(c.oid, a.attnum, 'SELECT'), c.reltuples::bigint
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
@@ -32,14 +39,16 @@ SELECT c.relname, array_agg(a.attname::text ORDER BY k.place)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-WHERE n.nspname = %s AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+WHERE n.nspname = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+  AND k.place <= i.indnkeyatts
 GROUP BY c.relname, i.indexrelid, i.indisprimary
 HAVING bool_and(a.attnotnull)
 ORDER BY c.relname, i.indisprimary DESC, count(*), i.indexrelid
 """
 _UNREADABLE = """
 SELECT n.nspname || '-' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
   AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT'))
 ORDER BY 1
 """

@@ -7,6 +7,7 @@ import psycopg
 from pipe.errors import ConfigurationError, CredentialsError, DataError, PipeError, RetriableError
 
 _UNKNOWN = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.SyntaxError)
+_ABOUT_LETTERS = (psycopg.errors.CharacterNotInRepertoire, psycopg.errors.UntranslatableCharacter)
 _AWAY = ("Connection refused", "could not translate host name", "Name or service not known")
 _ABOUT_TLS = ("does not support SSL", "ertificate", "private key")
 
@@ -25,12 +26,18 @@ def translated(error: psycopg.Error, stream: str | None) -> PipeError:
             stream=stream,
             remedy="Compare where, columns and sql of this stream with --discover",
         )
+    if isinstance(error, _ABOUT_LETTERS):
+        remedy = "Mend them in the database, or leave the column out with 'columns'"
+        return DataError("it has texts that cannot be had in UTF-8", stream=stream, remedy=remedy)
     if isinstance(error, psycopg.OperationalError):
         return _unreachable(str(error), stream)
+    remedy = "Try the stream's condition or SQL in psql"
+    if isinstance(error, psycopg.DataError):
+        remedy += "; if the type of a key was changed, run once without state (--full-refresh)"
     return DataError(
         f"the database refused to read it (SQLSTATE {error.sqlstate})",
         stream=stream,
-        remedy="Try the stream's condition or SQL in psql",
+        remedy=remedy,
     )
 
 

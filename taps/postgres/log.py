@@ -219,6 +219,19 @@ class ChangeLog:
                 raise
 
 
+@contextmanager
+def typing(stream: str) -> Iterator[None]:
+    """Tell of a value in the log that its column, whose type was changed since, does not take."""
+    try:
+        yield
+    except psycopg.DataError:
+        raise DataError(
+            "the log has values of before a column's type was changed, which it no longer takes",
+            stream=stream,
+            remedy="Drop the slot (pg_drop_replication_slot), and run once without state (--full-refresh)",
+        ) from None
+
+
 def _refused(error: psycopg.Error, stream: str | None) -> Exception | None:
     """Our error for what only the log of changes can raise; None for all others."""
     if isinstance(error, psycopg.errors.ObjectInUse):

@@ -71,7 +71,8 @@ class PostgresStream(SQLStream):
             yield from self._full()
             return
         self.version = mark.table_version
-        yield from self._changes(_log().parsed(mark.log_position))
+        with _log().typing(self.name):
+            yield from self._changes(_log().parsed(mark.log_position))
 
     def _begin(self) -> None:
         streams = [

@@ -42,14 +42,13 @@ def column(name: str, quoted: str, kind: str, *, zone: str | None, nullable: boo
         zone: IANA zone of times without one; None sends them as they are.
         nullable: whether it may be NULL.
     """
-    base = kind.split("(", maxsplit=1)[0].strip() if not kind.startswith("timestamp") else kind
-    made = _made(quoted, kind, re.sub(r"\(\d+\)", "", base), zone)
+    made = _made(quoted, kind, re.sub(r"\([\d,-]+\)", "", kind), zone)
     return Column(name, cast=kind, nullable=nullable, raw=quoted, **made)
 
 
 def _made(quoted: str, kind: str, base: str, zone: str | None) -> dict[str, Any]:
     if kind.endswith("[]"):
-        return {"sql": f"to_json({quoted})::text", "type": pa.string(), "schema": _ARRAY}
+        return {"sql": f"to_json({quoted})::text", "type": pa.string(), "schema": _ARRAY, "seekable": False}
     if base in _SIMPLE:
         found, schema = _SIMPLE[base]
         return {"sql": quoted, "type": found, "schema": schema}
@@ -64,6 +63,7 @@ def _made(quoted: str, kind: str, base: str, zone: str | None) -> dict[str, Any]
 def _numeric(quoted: str, kind: str) -> dict[str, Any]:
     declared = _NUMERIC.fullmatch(kind)
     precision, scale = map(int, declared.groups()) if declared else (0, 0)
+    precision = max(precision, scale)  # numeric(2,5) has five digits, of which three are 0
     bad = f"{quoted} IN ('NaN', 'Infinity', '-Infinity')"
     sql = f"CASE WHEN NOT {bad} THEN {quoted} END"
     if not declared or precision > _PRECISION or scale < 0:

@@ -61,6 +61,8 @@ _LOCAL_TIME = "DATETIME"
 
 _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 _LONGEST_FRACTION = 38
+_LONGEST_WHOLE = r"[+-]?0*\d{1,38}(\.\d*)?"
+"""Below 10^38, which as doubles the last numbers before it are not."""
 _DECIMAL = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
 
 
@@ -100,7 +102,7 @@ class BigQueryColumn(Column):
         """SQL that turns text into the staged value, or into NULL when it is none."""
         if not self.wide:
             return super().parsed(text)
-        size = f"abs(TRY_CAST({text} AS DOUBLE)) < 1e38"
+        size = f"(abs(TRY_CAST({text} AS DOUBLE)) < 1e38 OR regexp_full_match({text}, '{_LONGEST_WHOLE}'))"
         fraction = f"length(regexp_extract({text}, '\\.(\\d*?)0*([eE]|$)', 1))"
         exponent = f"coalesce(TRY_CAST(regexp_extract({text}, '[eE](.+)', 1) AS INTEGER), 0)"
         exact = f"{fraction} - {exponent} <= {_LONGEST_FRACTION}"

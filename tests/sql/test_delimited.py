@@ -59,7 +59,17 @@ def test_a_server_that_stalls_keeps_nobody_from_leaving(monkeypatch: pytest.Monk
 
 def test_all_rows_come_in_tables_of_the_size_asked_for() -> None:
     text = b"".join(b"%d\n" % number for number in range(25_000))
-    parts = (text[start : start + 777] for start in range(0, len(text), 777))
+    lines = text.splitlines(keepends=True)
+    parts = (b"".join(lines[start : start + 77]) for start in range(0, len(lines), 77))
     found = list(delimited.tables(parts, COLUMNS, 10_000, numbers=True))
     assert [table.num_rows for table in found] == [10_000, 10_000, 5_000]
     assert pa.concat_tables(found).column("id").to_pylist() == list(range(25_000))
+
+
+def test_a_row_longer_than_a_block_is_one_row() -> None:
+    columns = [*COLUMNS, Column("text", "text", pa.string(), {"type": "string"})]
+    texts = ["a", 'y"\n' * 4_000_000, "b", "x" * 9_000_000, "c"]
+    parts = (f'{number},"{text.replace(chr(34), 2 * chr(34))}"\n'.encode() for number, text in enumerate(texts))
+    found = pa.concat_tables(delimited.tables(parts, columns, 2, numbers=True))
+    assert found.column("id").to_pylist() == list(range(5))
+    assert found.column("text").to_pylist() == texts

@@ -214,6 +214,22 @@ def test_faults_have_a_remedy(postgres_url: str, schema: str, tap: Tap) -> None:
         assert "Traceback" not in done.log
 
 
+def test_a_value_its_column_no_longer_takes(postgres_url: str, schema: str, tap: Tap) -> None:
+    first = state_of(tap())
+    execute(
+        postgres_url,
+        f"UPDATE {schema}.people SET name = 'no number' WHERE id = 1",
+        f"ALTER TABLE {schema}.people ALTER name TYPE int USING id",
+    )
+    done = tap(state=first)
+    assert done.code == 65
+    assert "of before a column's type was changed" in done.log
+    execute(postgres_url, f"SELECT pg_drop_replication_slot('{schema}')")
+    again = tap()
+    assert [row["name"] for row in again.records(f"{schema}-people")] == [1, 2, 3, 4, 5], again.log
+    assert tap(state=state_of(again)).code == 0
+
+
 def test_the_user_needs_the_right_to_replicate(postgres_url: str, schema: str, tap: Tap) -> None:
     execute(
         postgres_url,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from taps.base.sql.engine import Column
 
 _BLOCK = 1 << 22
+_LONGEST_BLOCK = (1 << 31) - 1
+"""What the parser allows; a row must be in one block, or it is none to it."""
 
 _PATIENCE = 5.0
 """Seconds that a piece which is on its way is waited for when no more are wanted."""
@@ -30,7 +32,7 @@ def tables(parts: Iterator[bytes], columns: Sequence[Column], rows: int, *, numb
     """Tables of `rows` rows; the last may have fewer.
 
     Args:
-        parts: the text, in pieces of any size.
+        parts: the text, in pieces of whole rows.
         columns: those of the text, in order, followed by `BAD` if one of them may have bad values.
         rows: of a table.
         numbers: whether times and days are numbers since 1970.
@@ -43,7 +45,7 @@ def tables(parts: Iterator[bytes], columns: Sequence[Column], rows: int, *, numb
         kinds[BAD] = pa.int64()
     reader = pa_csv.open_csv(
         lines,
-        read_options=pa_csv.ReadOptions(column_names=list(kinds), block_size=_BLOCK, use_threads=False),
+        read_options=pa_csv.ReadOptions(column_names=list(kinds), block_size=_LONGEST_BLOCK, use_threads=False),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=pa_csv.ConvertOptions(
             column_types={name: _carrier(kind, numbers=numbers) for name, kind in kinds.items()},
@@ -105,7 +107,7 @@ def _carrier(kind: pa.DataType, *, numbers: bool) -> pa.DataType:
 
 
 class _Lines:
-    """Pieces of text as a file to read from."""
+    """Pieces of text as a file to read from, some whole pieces at a time."""
 
     closed = False
 
@@ -120,11 +122,11 @@ class _Lines:
         self._rest = self._rest or bytes(next(self._parts, b""))
         return bool(self._rest)
 
-    def read(self, size: int = _BLOCK) -> bytes:
-        """So many bytes; fewer at the end only."""
+    def read(self, size: int = _LONGEST_BLOCK) -> bytes:
+        """At most so many bytes; none at the end only."""
         with self._reading:
             pieces, length = [self._rest], len(self._rest)
-            while length < size and not self._ended and (piece := next(self._parts, None)) is not None:
+            while length < min(size, _BLOCK) and not self._ended and (piece := next(self._parts, None)) is not None:
                 pieces.append(piece)
                 length += len(piece)
             if self._ended:

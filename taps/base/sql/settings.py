@@ -221,7 +221,7 @@ class Options:
         return StreamOptions(
             keys=tuple(given.get("key_properties", ())),
             replication_key=given.get("replication_key") or given.get("timestamp_column"),
-            where=given.get("where"),
+            where=_closed(given.get("where")),
             columns=tuple(given.get("columns", ())),
             timezone=given.get("source_timezone", self.timezone),
             lookback_days=float(given.get("lookback_days", self.lookback_days))
@@ -230,7 +230,7 @@ class Options:
             chunk_rows=int(given.get("chunk_rows", 0)),
             coalesce=tuple(given.get("coalesce", ())),
             method=given.get("replication_method"),
-            sql=given.get("sql"),
+            sql=_closed(given.get("sql")),
         )
 
 
@@ -244,6 +244,11 @@ def options(config: Mapping[str, Any]) -> Options:
         config.get("source_timezone"),
         float(config.get("lookback_days", 0)),
     )
+
+
+def _closed(sql: str | None) -> str | None:
+    """SQL that can stand in brackets: without semicolons at its end, and with a line end should it end in a comment."""
+    return sql and sql.rstrip("; \t\r\n") + "\n"
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
