@@ -18,7 +18,7 @@ _HEAD = re.compile(r"\s*\|\s*Source\s*\||[\s|:-]+$")
 """As written here, or with the cells padded, as editors do that put tables in order."""
 
 _CELL_END = re.compile(r"(?<!\\)(?:\\\\)*\|")
-_TARGET = re.compile(r"([a-z_]+|-)?(?:\s*#\s*([1-9]))?")
+_TARGET = re.compile(r"([a-z_]+|-)?(?:\s*#\s*([1-9]\d*))?")
 _UNESCAPED = re.compile(r"\\([\\|])")
 
 

@@ -17,6 +17,7 @@ from discovery import decisions, edited, edited_text, files, markdown, page, rep
 from discovery.decisions import Decided, Decision
 from discovery.profile import profile_rows
 from discovery.proposal import Blocker, ColumnProposal, Proposal
+from discovery.propose import propose
 from discovery.review import ACCEPT, MANUAL, REVIEW, Review, stream_review
 from discovery.table import TableProfile
 from pipe.errors import ConfigurationError
@@ -335,6 +336,18 @@ def test_a_document_that_an_editor_put_in_order_reads_the_same(text: str) -> Non
     ordered = "\r\n".join(map(padded, text.splitlines()))
     assert edited.read(ordered) == edited.read(text)
     assert "does not start with the name of a column" in refused(ordered.replace("| `Memo`", "| Memo"))
+
+
+def test_more_than_nine_columns_for_one_target_are_read_back() -> None:
+    rows = [{"order_id": str(row), "day": "2024-05-01", "total": "9.50"} for row in range(20)]
+    for row in rows:
+        row |= {f"tax_{place}": f"{place}.25" for place in range(12)}
+    profile = profile_rows("wide", rows)
+    kinds = dict.fromkeys(rows[0], "text")
+    many = Review("acme", "till", (stream_review(profile, propose(profile), kinds),))
+    written = markdown.write(many)
+    assert "| tax #12 |" in written
+    assert edited.read(written).streams[0].decided.columns["tax_11"].rank == 12
 
 
 def test_a_lost_block_is_told(text: str) -> None:
