@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from discovery.rules import NONE
+from discovery.words import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from discovery.match import Candidate, Choice
     from discovery.table import Relation
@@ -45,32 +47,56 @@ _EXACT_TIME = 0.4
 BESIDE = 1.0
 """Log-odds that a column feeds nothing once the field it suits best is another column's."""
 
+_TOTAL, _LEFT_OVER, _CONVERTED = 1.0, 2.0, 1.0
+"""Log-odds of an amount: won by the sum of others, lost by what is left after fees, lost by one that was converted."""
+
+_REPORTED = {"usd", "eur", "gbp"}
+"""Currencies that reports are in."""
+
 _ROUNDS = 40
 
 
 def settle(choices: Sequence[Choice], relations: Sequence[Relation] = ()) -> None:
     """Give each single field to one column; the candidates of the losers are struck out."""
-    totals = {relation.result for relation in relations if relation.kind == "sum" and relation.plus}
+    weights: Counter[str] = Counter(
+        {relation.result: _TOTAL for relation in relations if relation.kind == "sum" and relation.plus}
+    )
+    weights.subtract(dict.fromkeys(_after_fees(choices), _LEFT_OVER))
+    weights.subtract(dict.fromkeys(converted(choices), _CONVERTED))
     for _ in range(_ROUNDS):
-        if not sum(_one_winner(choices, target, totals) for target in SINGLE):
+        if not sum(_one_winner(choices, target, weights) for target in SINGLE):
             return
 
 
-def _strength(choice: Choice, target: str, totals: set[str]) -> float:
+def _after_fees(choices: Sequence[Choice]) -> set[str]:
+    """Columns of what was settled, where fees stand beside them and nothing was authorized before."""
+    said = {choice.seen.profile.name: set(choice.seen.name.concepts) for choice in choices}
+    spoken = set().union(*said.values())
+    apart = "fee" in spoken and "authorization" not in spoken
+    return {name for name, concepts in said.items() if apart and "settlement" in concepts}
+
+
+def converted(choices: Sequence[Choice]) -> set[str]:
+    """Columns named for one currency (`total_in_usd`), where another column says in which currency each row is."""
+    several = any(item.best.target == "currency" and item.seen.profile.distinct_seen != 1 for item in choices)
+    return {item.seen.profile.name for item in choices if several and _REPORTED & set(cut(item.seen.name.text))}
+
+
+def _strength(choice: Choice, target: str, weights: Mapping[str, float]) -> float:
     strength = choice.odds(target) - _NULLS * (choice.seen.profile.null_fraction or 0)
-    if target == "value" and choice.seen.profile.name in totals:
-        strength += 1.0
+    if target == "value":
+        strength += weights[choice.seen.profile.name]
     if target == "timestamp" and choice.seen.dates and choice.seen.dates.has_time:
         strength += _EXACT_TIME
     return strength
 
 
-def _one_winner(choices: Sequence[Choice], target: str, totals: set[str]) -> bool:
+def _one_winner(choices: Sequence[Choice], target: str, weights: Mapping[str, float]) -> bool:
     """Whether some column lost the field."""
     wanting = [choice for choice in choices if choice.best.target == target]
     if len(wanting) < 2:
         return False
-    ranked = sorted(wanting, key=lambda choice: (-_strength(choice, target, totals), choice.seen.profile.position))
+    ranked = sorted(wanting, key=lambda choice: (-_strength(choice, target, weights), choice.seen.profile.position))
     winner, *losers = ranked
     welcome = _partner(winner, losers) if target == "timestamp" else None
     lost = [

@@ -60,6 +60,7 @@ _TIME_TAILS = (
     "T%H:%M:%S",
     " %H:%M:%S.%f",
     " %I:%M%p",
+    " %Hh%M",
     " %H.%M",
     " %H.%M.%S",
 )
@@ -105,7 +106,7 @@ _EPOCHS = (946_684_800, 2_208_988_800)
 """Seconds since 1970 of the years 2000 to 2039: other numbers of ten digits are rather ids."""
 
 _SCALES = (("epoch_s", 10, 1), ("epoch_ms", 13, 1_000), ("epoch_us", 16, 1_000_000))
-_CLOCK = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:\s?[AP]\.?M\.?)?", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:[01]?\d|2[0-3])[:h][0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:\s?[AP]\.?M\.?)?", re.IGNORECASE)
 _EMPTY = re.compile(r"0*|0000-00-00.*|[-0/.]*")
 _LIKE_A_DAY = re.compile(
     r".*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d[ /-]?[A-Z][a-z]{2}|[A-Z][a-z]{2,8}\.?[ -]\d{1,2}"

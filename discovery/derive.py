@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from discovery.compete import BESIDE
+from discovery import compete
 from discovery.match import Candidate
 from discovery.rules import NONE, groups
 from discovery.words import UNKNOWN
@@ -23,9 +23,17 @@ _KEYED = {"order", "payment", "deal", "lead", "customer"}
 _KEYS = {"id", "number", "code", "uuid", "reference", "unique"}
 PERSONAL = ("email", "phone", "first_name", "last_name")
 _ANYBODY = 0.4
+_DOCUMENTS = {"invoice", "receipt", "check", "ticket", "document", "booking", "donation"}
+_DATED = 3
+"""Columns that the one with the time counts for: `Invoice date` makes the invoice the transaction."""
+
 _TELLING = 10
 """Rows from which on it tells something that ids repeat."""
 _REPEATS = 4.0
+_FEES = {"fee", "tax"}
+_LEFT = -4.0
+"""Log-odds of being the value, for what is left after fees: that is what the tenant gets, not what was paid."""
+
 _NO_IDS = {"date", "clock", "url", "ip", "json", "boolean", "decimal"}
 
 
@@ -64,6 +72,8 @@ def by_arithmetic(choices: Sequence[Choice], relations: Sequence[Relation]) -> N
             why = f"{relation.result} = {relation.plus[0]} - {relation.minus[0]} in {relation.support:.0%} of the rows"
             _say(result, {"value": 4.0}, why)
             _say(parts[0], {"subtotal": 4.0}, why)
+        elif relation.kind == "sum" and (whole := _before_fees(relation, by_name)):
+            _say(result, {"value": _LEFT}, f"in {relation.support:.0%} of the rows what is left of {whole} after fees")
         elif relation.kind == "sum" and not relation.minus and _mean(result) >= _mean(parts[0]):
             why = f"{relation.result} = {' + '.join(relation.plus)} in {relation.support:.0%} of the rows"
             taxed = any("tax" in part.seen.name.concepts for part in parts)
@@ -72,10 +82,33 @@ def by_arithmetic(choices: Sequence[Choice], relations: Sequence[Relation]) -> N
                 _say(parts[0], {"subtotal": 4.0 if taxed else 2.0}, why)
 
 
+def _before_fees(relation: Relation, by_name: dict[str, Choice]) -> str | None:
+    """The amount that a smaller one is left of, after fees and the tax on them: taken away, or written below zero."""
+    said = {name: set(by_name[name].seen.name.concepts) for name in (*relation.plus, *relation.minus)}
+    others = [name for name, concepts in said.items() if not concepts & _FEES]
+    fees = any("fee" in concepts for concepts in said.values())
+    smaller = len(others) == 1 and _mean(by_name[relation.result]) < _mean(by_name[others[0]])
+    return others[0] if fees and smaller else None
+
+
 def _discounted(relation: Relation, by_name: dict[str, Choice]) -> bool:
     """What is left of an amount after a discount."""
     taken = "discount" in by_name[relation.minus[0]].seen.name.concepts
     return taken and len(relation.plus) == len(relation.minus) == 1
+
+
+def gross_of_tax(choices: Sequence[Choice]) -> None:
+    """Gross, tax and net, and no discount: the gross amount was paid, the net one is what it was before the tax."""
+    targets = {choice.best.target for choice in choices}
+    if "tax" not in targets or targets & {"discount", "tip"}:
+        return
+    amounts = [choice for choice in choices if choice.best.target in {"value", "subtotal"}]
+    gross = [choice for choice in amounts if "gross" in choice.seen.name.concepts]
+    net = [choice for choice in amounts if "net" in choice.seen.name.concepts]
+    if len(gross) == len(net) == 1 and gross[0].best.target == "subtotal" and net[0].best.target == "value":
+        why = "of gross and net, with the tax beside them"
+        net[0].candidates.insert(0, Candidate("subtotal", net[0].best.odds, net[0].best.by_name, 0.0, (why,)))
+        gross[0].candidates.insert(0, Candidate("value", gross[0].best.odds, gross[0].best.by_name, 0.0, (why,)))
 
 
 def net_of_discount(choices: Sequence[Choice]) -> None:
@@ -119,8 +152,11 @@ def amount_before_total(choices: Sequence[Choice], role: Role) -> None:
     beside = taxed or bool(targets & {"tax", "tip"})
     if "subtotal" in targets or "value" not in targets or not beside or role.name not in _PRICED:
         return
+    others = compete.converted(choices)
     for choice in choices:
         lost = next((item for item in choice.struck if item.target == "value" and item.odds > 0), None)
+        if choice.seen.profile.name in others:
+            continue
         if lost and choice.best.target == "none" and set(choice.seen.name.concepts) <= _BEFORE_TOTAL:
             reasons = (*lost.reasons, f"{choice.lost}; with tax or tip beside it, this is before them")
             choice.candidates.insert(0, Candidate("subtotal", 0.8, lost.by_name, lost.fit, reasons))
@@ -169,7 +205,11 @@ def one_transaction(choices: Sequence[Choice], role: Role) -> None:
     if len(wanting) < 2:
         return
     said_often = Counter(concept for choice in choices for concept in set(choice.seen.name.concepts) & _nouns())
-    ranked = sorted(wanting, key=lambda choice: (-_nearness(choice, role, said_often), choice.seen.profile.position))
+    dated = {
+        concept for choice in choices if choice.best.target == "timestamp" for concept in choice.seen.name.concepts
+    }
+    spoken = said_often + Counter(dict.fromkeys(dated & _DOCUMENTS, _DATED))
+    ranked = sorted(wanting, key=lambda choice: (-_nearness(choice, role, spoken), choice.seen.profile.position))
     first, *others = ranked
     own = set(first.seen.name.concepts) & _nouns()
     for choice in others:
@@ -185,7 +225,7 @@ def one_transaction(choices: Sequence[Choice], role: Role) -> None:
             continue
         choice.struck = [*choice.struck, choice.candidates.pop(0)]
         choice.candidates.insert(
-            0, Candidate(NONE, BESIDE, 0.0, 0.0, (f"{first.seen.profile.name} is rather the transaction",))
+            0, Candidate(NONE, compete.BESIDE, 0.0, 0.0, (f"{first.seen.profile.name} is rather the transaction",))
         )
 
 
@@ -228,4 +268,5 @@ def main_product(choices: Sequence[Choice]) -> None:
         return
     for choice in minor:
         choice.struck = [*choice.struck, choice.candidates.pop(0)]
-        choice.candidates.insert(0, Candidate(NONE, BESIDE, 0.0, 0.0, ("another column is the product's own id",)))
+        why = "another column is the product's own id"
+        choice.candidates.insert(0, Candidate(NONE, compete.BESIDE, 0.0, 0.0, (why,)))

@@ -126,7 +126,7 @@ def _stream(
         elif row.target:
             problems.add(row.number, f"column '{row.column}' is gone: give its target to another, and set `-` here")
     _check_targets(rows, after, problems)
-    rest = _rest(given.rules, block, problems)
+    rest = _rest(name, given.rules, block, max((row.number for row in rows), default=1), problems)
     original = [one for column, one in before.items() if facts[column] in _HOLDING]
     made = assemble.rules(given.rules, rest, original, after.values(), given.kinds)
     line_of = {row.column: row.number for row in rows}
@@ -176,10 +176,12 @@ def _check_targets(rows: list[Line], after: dict[str, Decision], problems: Probl
             problems.add(line, f"'{column}' and '{first.column}' give {decision.target} but are read in different ways")
 
 
-def _rest(rules: Rules, block: tuple[int, str] | None, problems: Problems) -> Rules:
-    """The YAML block of the stream, or what it was when there was nothing in it to change."""
+def _rest(name: str, rules: Rules, block: tuple[int, str] | None, last: int, problems: Problems) -> Rules:
+    """The YAML block of the stream; without one nobody knows which filters still hold."""
     given = assemble.without_columns(rules)
     if block is None:
+        if given:
+            problems.add(last, f"stream '{name}' has lost its block ```yaml of what does not come from columns")
         return given
     start, text = block
     try:
@@ -191,9 +193,9 @@ def _rest(rules: Rules, block: tuple[int, str] | None, problems: Problems) -> Ru
     if not isinstance(found, dict) or set(found) != set(given) or not all(isinstance(r, dict) for r in found.values()):
         problems.add(start + 1, f"the block must keep its entries: {', '.join(given)}")
         return given
-    turned = [name for name, rule in found.items() if rule.get("into") != given[name]["into"]]
-    for name in turned:
-        problems.add(start + 1, f"'into' of {name} cannot be changed here")
+    turned = [key for key, rule in found.items() if rule.get("into") != given[key]["into"]]
+    for key in turned:
+        problems.add(start + 1, f"'into' of {key} cannot be changed here")
     return given if turned else found
 
 

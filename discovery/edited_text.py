@@ -13,8 +13,12 @@ from discovery import assemble, markdown
 from discovery.review import ACTIONS
 from pipe.errors import ConfigurationError
 
+_ROW = re.compile(r"\s*\|\s*`")
+_HEAD = re.compile(r"\s*\|\s*Source\s*\||[\s|:-]+$")
+"""As written here, or with the cells padded, as editors do that put tables in order."""
+
 _CELL_END = re.compile(r"(?<!\\)(?:\\\\)*\|")
-_TARGET = re.compile(r"([a-z_]+|-)?(?:\s*#\s*([1-9]))?")
+_TARGET = re.compile(r"([a-z_]+|-)?(?:\s*#\s*([1-9]\d*))?")
 _UNESCAPED = re.compile(r"\\([\\|])")
 
 
@@ -70,9 +74,9 @@ def parts(
                 problems.add(number, "there is no such stream in this review")
         elif line.startswith("```yaml"):
             block, start = [], number
-        elif line.startswith("| `"):
+        elif _ROW.match(line):
             tables.setdefault(stream, []).append(_row(line, number, problems))
-        elif line.startswith("|") and not line.startswith(("| Source |", "|---")):
+        elif line.lstrip().startswith("|") and not _HEAD.match(line):
             problems.add(number, "this row does not start with the name of a column in `backticks`")
     return tables, blocks
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST = 0.8
 """Share of the values from which on a column is of a kind."""
 
+_NUMBERED = {"number", "id", "invoice", "receipt", "document", "check", "ticket"}
+_DATED = {"date", "time", "datetime", "day", "created", "updated", "paid", "due", "posted", "placed", "closed"}
+
 _PLACEHOLDERS = {"none", "null", "n/a", "na", "-", "unknown", "nan", "(not set)", "undefined"}
 
 
@@ -38,8 +41,10 @@ class Evidence:
 
     @property
     def dates(self) -> DateFormat | None:
-        """The format, if the values are times."""
-        return self.profile.dates
+        """The format, if the values are times; `20240101` is the first invoice of a year where a name says number."""
+        found, said = self.profile.dates, set(self.name.concepts)
+        numbered = found and found.format == "yyyymmdd" and said & _NUMBERED and not said & _DATED
+        return None if numbered else found
 
     @cached_property
     def kind(self) -> str:  # noqa: PLR0911  a decision table

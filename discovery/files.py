@@ -73,11 +73,16 @@ def write(path: Path, text: str) -> None:
 
 
 def _rules_in(path: Path) -> Rules:
+    """The rules that stand there; a file that cannot be read would be lost with all its streams, so it is refused."""
     try:
         document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        return dict((document or {}).get("streams") or {})
+    except FileNotFoundError:
         return {}
-    return dict(document.get("streams", {})) if isinstance(document, dict) else {}
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError):
+        raise ConfigurationError(
+            f"the mapping {path} that is there cannot be read", remedy="Mend or remove it; nothing was applied"
+        ) from None
 
 
 class _Plain(yaml.SafeDumper):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from discovery.dates import moment
 from discovery.evidence import MOST
 from discovery.words import UNKNOWN
 
@@ -27,6 +29,10 @@ _TELLING = 10
 
 _ALMOST_ONE = 0.15
 """Share of different values below which they are of few people, or name no transactions."""
+
+_VAT = {5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 27}
+_RATES = 4
+_GENERATION = timedelta(days=3 * 365)
 
 _HALF = 0.5
 _ALL_DIFFER = 0.98
@@ -56,6 +62,28 @@ def _money(seen: Evidence) -> Fit:
             return (_AGAINST, "its values are too long for amounts")
         return (0.3, "its values are whole numbers")
     return (IMPOSSIBLE, "its values are no amounts")
+
+
+def _tax(seen: Evidence) -> Fit:
+    """A few whole numbers that are rates of VAT, for many rows, are no amounts: `19` and `7`."""
+    rates = set(seen.numbers) - {0}
+    few = seen.rows >= _TELLING and len(rates) <= _RATES and (seen.profile.distinct_seen or 0) <= _RATES + 1
+    if few and rates and seen.kind == "whole" and rates <= _VAT and not _multiples(rates):
+        return (IMPOSSIBLE, "its values are rates of tax")
+    return _money(seen)
+
+
+def _multiples(numbers: set[float]) -> bool:
+    """Twice and three times the least: amounts of one, two and three things."""
+    return len(numbers) > 1 and all(number % min(numbers) == 0 for number in numbers)
+
+
+def _birth(seen: Evidence) -> Fit:
+    """Births lie decades apart; `DOB` is the date of business where all lie within a few."""
+    found = [when for value in seen.values if seen.dates and (when := moment(value, seen.dates.format))]
+    if len(found) >= _TELLING and max(found) - min(found) < _GENERATION:
+        return (IMPOSSIBLE, "its values lie too close together for births")
+    return _time(seen)
 
 
 def _quantity(seen: Evidence) -> Fit:
@@ -219,11 +247,13 @@ def _fingerprint(seen: Evidence) -> Fit:
 
 _FITS: dict[str, Callable[[Evidence], Fit]] = {
     **dict.fromkeys(
-        ("value", "subtotal", "tax", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"),
+        ("value", "subtotal", "tip", "discount", "refund_amount", "shipping_amount", "unit_price", "cost"),
         _money,
     ),
     "quantity": _quantity,
-    **dict.fromkeys(("timestamp", "updated_at", "birth_date"), _time),
+    **dict.fromkeys(("timestamp", "updated_at"), _time),
+    "birth_date": _birth,
+    "tax": _tax,
     "email": _email,
     "phone": _phone,
     **dict.fromkeys(("first_name", "last_name", "full_name"), _person),

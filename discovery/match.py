@@ -85,7 +85,7 @@ def _choice(seen: Evidence, role: Role, guesses: dict[str, tuple[float, str]]) -
         weight, why = fit(target, seen)
         said = f"its name says {' + '.join(dict.fromkeys(seen.name.concepts))}"
         found[target] = Candidate(target, logit(score) + weight, score, weight, tuple(filter(None, (said, why))))
-    loss = _FOREIGN if seen.name.foreign else 0.0 if seen.name.blank else guess.NAMED_OTHERWISE
+    loss = _FOREIGN if seen.name.foreign or not seen.name.exact else 0.0 if seen.name.blank else guess.NAMED_OTHERWISE
     for target, (score, why) in guesses.items():
         odds = logit(score) - (loss if target != NONE else 0.0)
         if target not in found or odds > found[target].odds:

@@ -48,7 +48,9 @@ def _parts(table: Nameless, numeric: list[int], money: list[int], means: dict[in
         share = means[index] / largest if largest else 0
         if table.found[index]:
             continue
-        if not means[index]:
+        if value is not None and index in money and _times_counts(table, index, value):
+            table.say(index, "unit_price", 0.6, "times a quantity it is the value")
+        elif not means[index]:
             table.found[index] = {"discount": (0.35, _ZERO), "none": (0.5, _ZERO)}
         elif index in top or (share >= _BEFORE and index in money and not _few(seen)):
             table.say(index, "subtotal", 0.6, "an amount nearly as large as the value, before it")
@@ -60,6 +62,19 @@ def _parts(table: Nameless, numeric: list[int], money: list[int], means: dict[in
             table.say(index, "tax", 0.6, "a small part of the value")
 
 
+def _times_counts(table: Nameless, price: int, value: int) -> bool:
+    """Whether nearly each sampled value is one of the sampled prices times one of the sampled quantities."""
+    counts = [index for index in table.blank if "quantity" in table.found[index]]
+    quantities = {count for index in counts for count in table.columns[index].numbers}
+    if len(quantities) < _SEVERAL:
+        return False
+    prices = set(table.columns[price].numbers)
+    made = {round(one * count, 2) for one in prices for count in quantities}
+    several = [amount for amount in table.columns[value].numbers if amount not in prices]
+    return len(several) >= _SEVERAL and sum(round(amount, 2) in made for amount in several) >= MOST * len(several)
+
+
+_SEVERAL = 2
 _ZERO = "an amount that is always zero"
 
 

@@ -43,6 +43,7 @@ def propose(
     compete.settle(choices, profile.relations)
     derive.value_of_lines(choices, role)
     derive.net_of_discount(choices)
+    derive.gross_of_tax(choices)
     derive.amount_before_total(choices, role)
     derive.names_in_parts(choices)
     derive.first_id(choices, role)

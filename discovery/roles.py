@@ -125,6 +125,6 @@ def _plain(text: str) -> str:
     words = [
         word.replace("@", "").replace("|", " or ").replace("thing", "product")
         for word in text.split()
-        if word[0] not in "-~"
+        if word[0] not in "-~&"
     ]
     return " and ".join(words)

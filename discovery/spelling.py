@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from discovery.lexicon import NOISE, VOCABULARY, languages, plain, read_yaml, short
@@ -37,6 +38,7 @@ SYLLABIC = "\u3040"
 """From here on writing has no letters: kana, ideographs."""
 
 _MISSPELT = 7
+_PLURAL = re.compile(r"(?=.*[aeiouy])[a-z]{3,}s")
 _PREFIX = 4
 
 
@@ -148,6 +150,11 @@ def misspelt(word: str) -> str | None:
     return next((concept for key in _shortened(word) if (concept := _misspellings().get(key))), None)
 
 
+def singular(word: str) -> str | None:
+    """The concept of the word without the s of its plural; not of `GSTS`, which is short for something else."""
+    return languages()["en"].get(word[:-1]) if _PLURAL.fullmatch(word) else None
+
+
 @cache
 def _misspellings() -> dict[str, str]:
     found: dict[str, str] = {}
@@ -170,5 +177,5 @@ def guessed(word: str) -> tuple[str, ...]:
         return (known,)
     if parts := legacy(word):
         return parts
-    single = known or beginning(word) or misspelt(word)
+    single = known or beginning(word) or misspelt(word) or singular(word)
     return (single,) if single else ()

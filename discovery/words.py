@@ -26,6 +26,9 @@ _WORDS = re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[^\W\d_A-ZÀ-Þ]+|\d+
 _SHARE = re.compile(r"\d+\s?%")
 """`Tax 5%` is an amount of tax."""
 
+_SLASHED = re.compile(r"\bw/(o\b)?", re.IGNORECASE)
+"""`Net w/o tax`, `Price w/ VAT`: without and with."""
+
 _BRACKETS = re.compile(r"[(\[][^)\]]*[)\]]")
 _QUALIFIES = {
     "included",
@@ -45,6 +48,7 @@ _QUALIFIES = {
 """Concepts that say something of a column even in brackets: `Price (incl. VAT)`, `Store (ID)`."""
 
 _MARKS = {"#": "number", "%": "percent", "?": "flag", "$": NOISE, "€": NOISE, "£": NOISE}
+_KEPT = "metadata"
 _NUMBER = 5
 _SHORTEST = 3
 """Words of up to so many letters mean too many things to be taken from a language that the table does not speak."""
@@ -120,7 +124,8 @@ def _main(name: str) -> tuple[str, ...]:
 @lru_cache(4096)
 def cut(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case."""
-    words = tuple(word.lower() for word in _WORDS.findall(_SHARE.sub("", name[:128])))
+    spelt = _SLASHED.sub(lambda found: "without " if found[1] else "with ", _SHARE.sub("", name[:128]))
+    words = tuple(word.lower() for word in _WORDS.findall(spelt))
     return ("no", *words[1:]) if words[:2] == ("#", "of") else words
 
 
@@ -141,7 +146,10 @@ def _order(words: Iterable[str]) -> tuple[tuple[str, ...], int]:
 
 
 def _namespace(cut: list[tuple[str, ...]]) -> str | None:
-    """A first word that a third of the columns share and nobody knows: a prefix of the system, not of the column."""
+    """A first word that a third of the columns share: a prefix of the system, not of the column.
+
+    Nobody knows it, or it only says what is kept there: `properties.order_id`, `payload_total`.
+    """
     if len(cut) < _JOIN:
         return None
     first, count = (
@@ -149,7 +157,7 @@ def _namespace(cut: list[tuple[str, ...]]) -> str | None:
         if any(len(words) > 1 for words in cut)
         else ("", 0)
     )
-    known = any(first in table for table in languages().values())
+    known = any(table.get(first, _KEPT) != _KEPT for table in languages().values())
     return first if count * 3 >= len(cut) and not known else None
 
 

@@ -121,6 +121,8 @@ def _comma_money(seen: Evidence) -> bool:
 
 def _clock(seen: Evidence) -> str:
     first = seen.values[0].strip()
+    if "h" in first.lower():
+        return "%Hh%M"
     twelve = first[-1:].isalpha()
     return _CLOCKS[twelve][first.count(":") > 1]
 

@@ -94,7 +94,9 @@ def _apply(directory: Path | None, path: Path, out: Path | None) -> None:
 
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"the review {path} is not in UTF-8", remedy="Save it as UTF-8, not UTF-16") from None
+    except OSError:
         raise ConfigurationError(f"the review {path} cannot be read", remedy="Give the path of a review") from None
     edit = edited.read(text, str(path))
     project: Project | None = None

@@ -237,6 +237,17 @@ def test_relations_among_columns() -> None:
     ]
 
 
+def test_every_column_of_a_wide_file_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    lines = [[f"c{place}" for place in range(230)]]
+    lines += [[str(place * row) if row else "" for place in range(230)] for row in range(4)]
+    path.write_text("\n".join(map(",".join, lines)) + "\n")
+    found = profile_csv(path)
+    assert [column.name for column in found.columns] == lines[0]
+    assert {column.null_fraction for column in found.columns} == {0.25}
+    assert [column.distinct_seen for column in found.columns] == [1] + [3] * 229
+
+
 def test_a_file_that_is_no_table_is_told_by_name(tmp_path: Path) -> None:
     path = tmp_path / "broken.parquet"
     path.write_bytes(b"no parquet")

@@ -51,6 +51,13 @@ def test_codes_and_short_pieces_speak_of_known_concepts() -> None:
         ("product_name_lenght", "product name length"),
         ("shipping_address_first_name", "shipping address firstname"),
         ("BELNR", "document number"),
+        ("Net w/o tax", "net before tax"),
+        ("Price w/VAT", "price included tax"),
+        ("Factuurnummer", "invoice number"),
+        ("Auftragsnummer", "order number"),
+        ("OrderNo", "order number"),
+        ("product_eans", "product barcode"),
+        ("GSTS", "?"),
         ("col_7", ""),
         ("Unnamed: 0", "?"),
     ],
@@ -64,6 +71,8 @@ def test_a_name_says(name: str, concepts: str) -> None:
 def test_a_prefix_of_the_system_is_left_out() -> None:
     read = words.read(["zzq_email", "zzq_phone", "zzq_city", "zzq_zip"])
     assert [name.concepts for name in read] == [("email",), ("phone",), ("city",), ("postal",)]
+    kept = words.read(["properties.email", "properties.currency", "properties.order_id", "uuid", "event"])
+    assert [name.concepts for name in kept[:3]] == [("email",), ("currency",), ("order", "id")]
 
 
 def test_a_hostile_name_is_only_a_name() -> None:

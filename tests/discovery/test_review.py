@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from discovery import decisions, edited, edited_text, files, markdown, page, report
 from discovery.decisions import Decided, Decision
 from discovery.profile import profile_rows
 from discovery.proposal import Blocker, ColumnProposal, Proposal
+from discovery.propose import propose
 from discovery.review import ACCEPT, MANUAL, REVIEW, Review, stream_review
 from discovery.table import TableProfile
 from pipe.errors import ConfigurationError
+from plugins.cli import growthnav
 from transforms import parse
 
 ROWS = [
@@ -320,6 +323,54 @@ def test_the_report_says_the_same_to_programs() -> None:
     assert by_name["Alt Cell"]["place"] == 2, "one is the primary one"
     assert by_name["Pan"]["alarm"] is True
     assert not [value for value in ("zoe", "4111") if value in report.write(review)]
+
+
+def padded(line: str) -> str:
+    """A line of a table as editors write it that put tables in order."""
+    if line.startswith("|---"):
+        return "  | " + " | ".join([":---------"] * len(markdown.HEADER)) + " |"
+    return "  | " + " | ".join(cell.ljust(12) for cell in edited_text.cells(line)) + " |" if line[:1] == "|" else line
+
+
+def test_a_document_that_an_editor_put_in_order_reads_the_same(text: str) -> None:
+    ordered = "\r\n".join(map(padded, text.splitlines()))
+    assert edited.read(ordered) == edited.read(text)
+    assert "does not start with the name of a column" in refused(ordered.replace("| `Memo`", "| Memo"))
+
+
+def test_more_than_nine_columns_for_one_target_are_read_back() -> None:
+    rows = [{"order_id": str(row), "day": "2024-05-01", "total": "9.50"} for row in range(20)]
+    for row in rows:
+        row |= {f"tax_{place}": f"{place}.25" for place in range(12)}
+    profile = profile_rows("wide", rows)
+    kinds = dict.fromkeys(rows[0], "text")
+    many = Review("acme", "till", (stream_review(profile, propose(profile), kinds),))
+    written = markdown.write(many)
+    assert "| tax #12 |" in written
+    assert edited.read(written).streams[0].decided.columns["tax_11"].rank == 12
+
+
+def test_a_lost_block_is_told(text: str) -> None:
+    lost = re.sub(r"```yaml.*?```\n", "", text, flags=re.DOTALL)
+    assert "stream 'checks' has lost its block ```yaml" in refused(lost)
+
+
+@pytest.mark.parametrize("there", ["streams: [\n", "streams: 5\n", "- 1\n"])
+def test_a_mapping_that_cannot_be_read_is_not_overwritten(tmp_path: Path, text: str, there: str) -> None:
+    path = tmp_path / "till.yml"
+    path.write_text(there)
+    with pytest.raises(ConfigurationError, match=r"till.yml that is there cannot be read. Mend or remove it"):
+        files.apply(edited.read(text), path)
+    assert path.read_text() == there
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_review_in_another_encoding_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "review.md"
+    path.write_text(text, encoding="utf-16")
+    done = CliRunner().invoke(growthnav, ["discover", "--apply", str(path), "--out", str(tmp_path / "till.yml")])
+    assert isinstance(done.exception, ConfigurationError)
+    assert "is not in UTF-8. Save it as UTF-8" in str(done.exception)
 
 
 def test_decisions_and_mapping_are_written_and_merged(tmp_path: Path, text: str) -> None:
