@@ -16,6 +16,7 @@ from mcp_asking import ALL, READ, ask, call, said
 from mcp_types import CallToolResult
 from stub_project import CANARY, Project
 
+from pipe.errors import ConfigurationError
 from plugins.mcp_server import query
 from plugins.mcp_server.access import Access
 from plugins.mcp_server.server import AUDIT, build
@@ -165,6 +166,7 @@ def test_row_52_a_query_is_read_only_and_bounded(project: Project) -> None:
         "SELECT * FROM 'secret.csv'",
         "SELECT * FROM growthnav_globex.conversions",
         "SELECT getenv('HOME')",
+        "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT * FROM duckdb_settings()'))",
         "SELECT no_such_column FROM conversions",
     ):
         refused = query(sql)
@@ -194,6 +196,27 @@ def test_row_52_the_engine_itself_refuses_what_no_parser_has_seen(
         assert "the warehouse refuses the query" in said(refused), sql
     assert database.read_bytes() == before
     assert not (project.root / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM growthnav_beta.some_rows(1)",
+        "SELECT * FROM TABLE(growthnav_beta.rows)",
+        "SELECT growthnav_beta.total()",
+        "SELECT p.growthnav_acme.total()",
+        "SELECT `growthnav_beta.total`()",
+    ],
+)
+def test_row_52_functions_of_another_dataset_are_refused(sql: str) -> None:
+    with pytest.raises(ConfigurationError, match="only the tenant's own|functions"):
+        query.check(sql, "bigquery", "growthnav_acme")
+
+
+def test_row_52_functions_of_the_engine_and_of_the_dataset_are_not() -> None:
+    sql = "SELECT growthnav_acme.f(1), SAFE.SUBSTR('a.b', 1), hll_count.extract(x), TO_JSON(x).a FROM t"
+    assert "growthnav_acme.f(1)" in query.check(sql, "bigquery", "growthnav_acme")
+    assert "'a'.upper()" in query.check("SELECT 'a'.upper()", "duckdb", "growthnav_acme").lower()
 
 
 def test_a_query_without_an_end_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
