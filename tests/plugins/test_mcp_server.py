@@ -209,7 +209,7 @@ def test_row_52_the_engine_itself_refuses_what_no_parser_has_seen(
     ],
 )
 def test_row_52_functions_of_another_dataset_are_refused(sql: str) -> None:
-    with pytest.raises(ConfigurationError, match="only the tenant's own|functions"):
+    with pytest.raises(ConfigurationError, match=r"only the tenant's own|functions"):
         query.check(sql, "bigquery", "growthnav_acme")
 
 
