@@ -270,8 +270,12 @@ def _check_plugins(project: Project, tenant: Tenant, problems: Problems) -> None
 
 
 def _take_schedules(project: Project, problems: Problems) -> None:
+    known: dict[str, str] = {}
     for document in project.documents:
         for keys, entry in wiring.entries(document, "schedules"):
+            title, place = str(entry.get("name")), f"{document.path.name}:{document.line(*keys)}"
+            if known.setdefault(title, place) != place:  # one of two would never run
+                problems.add(document, (*keys, "name"), f"schedule '{title}' is already in {known[title]}")
             job = str(entry.get("job"))
             name = str((entry.get("env") or {}).get(TENANT_VARIABLE))
             if job not in project.jobs:
