@@ -202,7 +202,10 @@ class TenantRun:
 
         What goes wrong in that is told, and changes nothing about the run.
         """
-        _append(directory(self.project, self.tenant) / "runs.jsonl", self.result)
+        try:
+            _append(directory(self.project, self.tenant) / "runs.jsonl", self.result)
+        except OSError as error:
+            reporter.note(self.tenant.name, f"the run is not in runs.jsonl ({error.strerror})")
         names = {plugin.name for plugin in self.plugins}
         used = [str(entry["id"]) for entry in vault.connectors(self.tenant) if entry.get("extractor") in names]
         try:

@@ -111,6 +111,8 @@ def _is_of_others(function: exp.Func, dataset: str) -> bool:
 def _duckdb(project: Project, config: dict[str, Any], sql: str, limit: int) -> Answer:
     import duckdb
 
+    from targets.duckdb.database import is_in_use
+
     path = project.root / str(config["filepath"])
     if not path.exists():
         raise ConfigurationError("the tenant has no warehouse yet", remedy="Run it: sync_data_source")
@@ -120,7 +122,11 @@ def _duckdb(project: Project, config: dict[str, Any], sql: str, limit: int) -> A
             read_only=True,
             config={"enable_external_access": False, "memory_limit": MEMORY, "threads": 1},
         )
-    except duckdb.IOException:
+    except duckdb.IOException as error:
+        if not is_in_use(error):
+            raise ConfigurationError(
+                "the warehouse cannot be opened", remedy="growthnav doctor, on the server, says why"
+            ) from None
         raise RetriableError("the warehouse is in use", remedy="Wait for the run's end") from None
     alarm = threading.Timer(SECONDS, connection.interrupt)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,32 @@ def test_row_17_doctor_finds_what_is_wrong(place: Place) -> None:
     assert "in the future" in found["clock"].detail
     assert (found["last run"].ok, found["last run"].detail) == (False, "failed at 2099-01-01T00:00:00Z: why")
     assert place.call("doctor", "acme").code == 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "now", "late"),
+    [
+        ("0 9 * * 1-5", "2026-11-23T08:59:00Z", False),  # Monday: since Friday there was no turn
+        ("0 9 * * 1-5", "2026-11-23T09:01:00Z", False),
+        ("0 9 * * 1-5", "2026-11-24T09:01:00Z", True),
+        ("daily", "2026-11-21T23:00:00Z", False),
+        ("daily", "2026-11-22T01:00:00Z", True),
+        ("manual", "2027-11-22T01:00:00Z", False),
+    ],
+)
+def test_row_17_a_weekend_makes_nobody_late(schedule: str, now: str, late: bool) -> None:
+    friday = datetime.fromisoformat("2026-11-20T09:05:00Z")
+    assert doctor.is_late(schedule, friday, datetime.fromisoformat(now)) is late
+
+
+def test_row_17_a_registry_that_is_away_is_one_check_that_fails(place: Place) -> None:
+    onboard(place)
+    (place.root / ".growthnav" / "registry.duckdb").write_bytes(b"no database")
+    done = place.call("doctor", "acme", "--json")
+    found = {check["name"]: check for check in done.result["checks"]}
+    assert (done.code, found["state"]["ok"], found["variables"]["ok"]) == (2, False, True)
+    assert "cannot be opened" in found["last run"]["detail"]
+    assert "open elsewhere" not in found["last run"]["detail"]
 
 
 def test_row_16_registry_export_and_import(place: Place, tmp_path: Path) -> None:
