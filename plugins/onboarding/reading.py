@@ -195,7 +195,7 @@ class _Reader(CredentialChecks):
     def extractor(self, entry: Mapping[str, Any], connector: ConnectorType, place: str) -> Plugin | None:
         name = str(entry.get("extractor", connector.extractor))
         plugin = self.project.plugins.get(name)
-        if plugin is None or plugin.kind != "extractors":
+        if plugin is None or not _is_shipped(plugin):
             known = [plugin.name for plugin in self.project.plugins.values() if _is_shipped(plugin)]
             if "extractor" in entry:
                 text = f"'{name}' is not in meltano.yml. {suggestion(name, known)}There is: {', '.join(sorted(known))}"

@@ -84,6 +84,26 @@ def test_row_50_a_tenant_that_is_not_served_is_as_one_that_is_not(project: Proje
     assert fine.structured_content == {"customer_id": "acme", "runs": []}
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [("sync_data_source", {"job": CANARY}), ("discover_schema", {"extractor": CANARY})]
+)
+def test_row_50_what_is_not_there_is_told_without_the_jobs_and_taps_of_others(
+    project: Project, tool: str, arguments: dict[str, Any]
+) -> None:
+    path = project.root / "tenants" / "globex.meltano.yml"
+    path.write_text(
+        path.read_text() + "plugins: {extractors: [{name: globex--shop, inherit_from: tap-stub}]}\n"
+        "jobs: [{name: globex-shop, tasks: [globex--shop mapping target-stub]}]\n"
+    )
+    for name in (CANARY, "globex-shop", "globex--shop"):
+        given = {"customer_id": "acme", **dict.fromkeys(arguments, name)}
+        told = said(call(project.root, tool, given, tenants=frozenset({"acme"})))
+        assert told.startswith("configuration error: ")
+        assert "globex" not in told
+        assert CANARY not in told
+        assert told.endswith(("There is: rows", "There is: tap-stub"))
+
+
 @pytest.mark.parametrize("tool", ALL)
 def test_row_48_an_unknown_argument_is_refused_without_being_repeated(project: Project, tool: str) -> None:
     refused = call(project.root, tool, {"customer_id": "acme", "password": CANARY, CANARY: 1})
