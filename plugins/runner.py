@@ -193,8 +193,7 @@ class TenantRun:
                 return
 
     def _resynced(self, reporter: Reporter) -> list[str]:
-        jobs = None if self.request.full_refresh else self.jobs
-        streams = mappings.resync(self.project, self.tenant, jobs, directory(self.project, self.tenant))
+        streams = mappings.resync(self.project, self.tenant, self.jobs, directory(self.project, self.tenant))
         for stream in streams:
             reporter.note(self.tenant.name, f"the mapping of stream '{stream}' has changed: it is read in full")
         return streams
