@@ -94,6 +94,11 @@ class Onboarder:
         file = tenant_file.path(self.world.project, self.definition.customer_id)
         return customer is not None and customer.is_active and file.exists()
 
+    def was_never_read(self) -> bool:
+        """Whether its first sync is still to come, such as where one was killed."""
+        rows = self.world.registry.connectors(self.definition.customer_id)
+        return bool(self.definition.data_sources) and not any(row.last_sync for row in rows)
+
     def plan(self) -> list[Step]:
         """What would be changed."""
         return steps.plan(self.world, self.definition)
