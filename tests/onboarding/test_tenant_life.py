@@ -268,6 +268,14 @@ def test_answers_that_end_too_early_are_told(place: Place, answers: str) -> None
     assert place.files() == before
 
 
+def test_an_answer_that_is_no_yaml_is_told_by_its_field(place: Place) -> None:
+    answers = ["acme", "Acme Bakery", "restaurant", "", "US", "other", "csv", "till", "[{stream: a, path: *.csv}"]
+    answers += ["pos", "UTC", "hourly", "none", "none", "none", "none"]
+    done = place.call("onboard", "--interactive", stdin="\n".join(answers) + "\n")
+    assert done.code == 2
+    assert "data_sources[0].connection_params.streams: must be of the kind array" in done.err
+
+
 def test_offboarding_again_keeps_the_reason(place: Place) -> None:
     onboard(place)
     assert "purged at" in place.call("offboard", "acme", "--purge", "--yes").out
