@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from pipe.errors import InternalError, PipeError
+from pipe.errors import InternalError, PipeError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,9 @@ def run(name: str, command: Callable[[], object]) -> NoReturn:
     except click.Abort:
         _leave(130)
     except Exception as error:  # noqa: BLE001  the outermost frame: whatever is left is a bug of ours
+        if isinstance(error, OSError) and (known := of_system(error)):
+            _last_line(name, known.kind, str(known))
+            _leave(known.exit_code)
         if os.environ.get(DEBUG_VARIABLE) == "1":
             traceback.print_exc()
         _last_line(name, InternalError.kind, _describe(error))

@@ -14,6 +14,7 @@ Every error says where (stream, field), what is wrong, and the remedy; never a v
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -126,3 +127,16 @@ KIND_BY_EXIT_CODE = {
         InternalError,
     )
 }
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def of_system(error: OSError) -> PipeError | None:
+    """What an error of the disk means for the caller; None for any other."""
+    if error.errno not in _NO_SPACE | _NOT_ALLOWED and error.filename is None:
+        return None
+    what = f"{error.filename or 'a file'} cannot be read or written ({error.strerror})"
+    if error.errno in _NO_SPACE:
+        return RetriableError(what, remedy="Free disk space and run again; what was committed is kept")
+    return ConfigurationError(what, remedy="See that it is there and may be read and written")

@@ -15,6 +15,7 @@ from croniter import croniter
 from pipe import times
 from pipe.errors import EXIT_FAILED, PipeError
 from plugins import plugin_call, reauth, redact, warehouse
+from plugins.orchestration import schedules
 from plugins.project import open_project
 from plugins.registry import open_registry
 from plugins.secrets import open_vault, vault
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from plugins.project import Project, Tenant
 
-NAMES = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0"}
 MISSED = 2
 """Turns of its schedule after which a data source counts as late."""
 
@@ -133,23 +133,26 @@ def _clock(project: Project, tenant: Tenant) -> tuple[bool, str]:
 
 def _schedules(project: Project, tenant: Tenant) -> Iterator[Check]:
     """The age of each data source's last sync, against what its schedules promise."""
-    connectors = {row.connector_id: row for row in open_registry(project).connectors(tenant.name) if row.is_active}
-    for connector_id, row in connectors.items():
-        due = _longest(NAMES.get(f"@{row.sync_schedule}", row.sync_schedule))
-        age = (datetime.now(UTC) - _moment(row.last_sync)).total_seconds() if row.last_sync else None
-        late = bool(due and (age is None or age > MISSED * due))
-        told = "never read" if age is None else f"read {age / 3600:.1f} hours ago"
+    try:
+        connectors = [row for row in open_registry(project).connectors(tenant.name) if row.is_active]
+    except PipeError as error:
+        yield Check("state", ok=False, detail=str(error))
+        return
+    now = datetime.now(UTC)
+    for row in connectors:
+        last = _moment(row.last_sync) if row.last_sync else None
+        told = f"read {(now - last).total_seconds() / 3600:.1f} hours ago" if last else "never read"
         what = f"{told}, schedule {row.sync_schedule}" + (f"; {row.error_message}" if row.error_message else "")
-        yield Check(f"state of {connector_id}", ok=not late, detail=what)
+        yield Check(f"state of {row.connector_id}", ok=not is_late(row.sync_schedule, last, now), detail=what)
 
 
-def _longest(schedule: str) -> float | None:
-    """Seconds between two turns of a cron expression; None for a manual one."""
-    if not croniter.is_valid(schedule):
-        return None
-    turns = croniter(schedule, datetime.now(UTC))
-    first, second = turns.get_next(float), turns.get_next(float)
-    return float(second - first)
+def is_late(schedule: str, last: datetime | None, now: datetime) -> bool:
+    """Whether so many turns of a schedule have passed since the last sync; a manual one has none."""
+    cron = schedules.NAMED.get(f"@{schedule}", schedule)
+    if cron is None or not schedules.is_valid(cron):
+        return False
+    turns = croniter(cron, last)
+    return last is None or [turns.get_next(datetime) for _ in range(MISSED)][-1] < now
 
 
 def _last_run(project: Project, tenant: Tenant) -> tuple[bool, str]:

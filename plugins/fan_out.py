@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipe.errors import EXIT_FAILED, EXIT_PARTIAL, EXIT_SUCCESS, ConfigurationError, InternalError
@@ -12,7 +13,7 @@ from plugins import runner
 from plugins.result import STATUS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from plugins.processes import Stopper
     from plugins.progress import Reporter
@@ -48,7 +49,15 @@ class Summary:
         }
 
 
-def run(project: Project, request: runner.Request, max_parallel: int, reporter: Reporter, stopper: Stopper) -> Summary:
+def run(
+    project: Project,
+    request: runner.Request,
+    max_parallel: int,
+    reporter: Reporter,
+    stopper: Stopper,
+    *,
+    broken: Mapping[str, str] = MappingProxyType({}),
+) -> Summary:
     """Run every tenant that schedules a job (or every tenant, if a job is named), in the order of their names.
 
     Args:
@@ -57,16 +66,21 @@ def run(project: Project, request: runner.Request, max_parallel: int, reporter: 
         max_parallel: runs at a time.
         reporter: is told how it goes.
         stopper: passes signals on; runs that have not begun then do not begin.
+        broken: tenants that have failed already, by the mistakes in their files.
 
     Raises:
         ConfigurationError: nothing to run.
     """
-    names = sorted(name for name, tenant in project.tenants.items() if request.job or tenant.schedules)
+    names = sorted({*broken, *(name for name, tenant in project.tenants.items() if request.job or tenant.schedules)})
     if not names:
         raise ConfigurationError("no tenant schedules a job", remedy="Name one: growthnav run --all JOB")
 
     def one(name: str) -> RunResult:
         mine = request.for_tenant(name)
+        if name in broken:
+            result = runner.begin(mine)
+            result.end(EXIT_FAILED, broken[name], ConfigurationError.kind)
+            return result
         if stopper.signal_name:
             result = runner.begin(mine)
             result.end(EXIT_FAILED, f"not begun: stopped by {stopper.signal_name}", "interrupted")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipe.files import keep
 from pipe.streams import Stream
 from plugins import plugin_call, states
+from plugins.bookmarks import state_directories
 from transforms import sources
 
 if TYPE_CHECKING:
@@ -93,21 +94,25 @@ class Memory:
         return found if isinstance(found, dict) else None
 
 
-def resync(project: Project, tenant: Tenant, jobs: Iterable[str] | None, directory: Path) -> list[str]:
+def resync(project: Project, tenant: Tenant, jobs: Iterable[str], directory: Path) -> list[str]:
     """Forget the bookmarks of streams whose mapping has changed, and return them: they are read in full.
+
+    Those of other jobs, too, and before a full refresh, which may fail: the change is known only this once.
 
     Args:
         project: where the tenant is.
         tenant: whose mappings.
-        jobs: those that run now; None where everything is read in full anyway.
+        jobs: those that run now.
         directory: of the tenant.
     """
     memory, now = Memory(directory), of(project, tenant)
     changed, forgotten = memory.changed(now).values(), list[str]()
-    if changed and jobs is not None:
+    if changed:
         saved = states.States(project, tenant)
-        every = dict.fromkeys([*jobs, *(job for _, job in tenant.schedules)])
-        for state_id, tap in states.pipes(project, tenant, every).items():
+        due = states.pipes(project, tenant, [*jobs, *(job for _, job in tenant.schedules)])
+        there = {path.name for path in state_directories(project, tenant.name)}
+        others = {name: tap for name, tap in states.pipes(project, tenant, project.jobs).items() if name in there}
+        for state_id, tap in {**due, **others}.items():
             mine = [each for each in changed if each.extractor in {None, tap.name}]
             if patterns := [pattern for each in mine for pattern in each.match]:
                 forgotten += saved.forget(state_id, patterns)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipe.errors import KIND_BY_EXIT_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
 
     from plugins.redact import Redactor
 
@@ -68,6 +70,32 @@ class Complaint:
     plugin: str
     kind: str
     text: str
+
+
+class LogFile:
+    """The log as it is kept: one JSON object a line. A disk that gets full ends the log, and not the run."""
+
+    def __init__(self, path: Path, mode: str, tell: Callable[[str], None]) -> None:
+        """Open the file, for all to come; raises `OSError` where that cannot be."""
+        self._file, self._tell, self._is_open = path.open(mode, buffering=1, encoding="utf-8"), tell, True
+
+    def __enter__(self) -> LogFile:
+        """Nothing more to do."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        with suppress(OSError):  # what could not be written has been told
+            self._file.close()
+
+    def add(self, event: Event) -> None:
+        """Write a line."""
+        if self._is_open:
+            try:
+                self._file.write(json.dumps(event.as_dict()) + "\n")
+            except OSError as error:
+                self._is_open = False
+                self._tell(f"the run's log ends here ({error.strerror})")
 
 
 def parse(line: str) -> Event:

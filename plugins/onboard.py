@@ -99,10 +99,10 @@ def command(
         click.echo(f"note: {note}", err=True)
     onboarder = Onboarder(project, definition, lines)
     changes, known = onboarder.plan(), onboarder.is_known()
-    if not changes:
+    if not changes and not (initial_sync and onboarder.was_never_read() and not plan_only):
         click.echo(f"{definition.customer_id} is there already, and nothing in it changes.", err=events)
         sys.exit(EXIT_SUCCESS)
-    if plan_only or (known and not update):
+    if plan_only or (known and changes and not update):
         click.echo(_text(definition, changes, known=known), err=events)
         if plan_only:
             sys.exit(EXIT_SUCCESS)

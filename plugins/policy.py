@@ -16,9 +16,10 @@ Meltano leaves annotations alone.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from plugins import wiring
 
@@ -104,7 +105,7 @@ def _webhook(given: Any, reader: _Reader) -> Webhook | None:
     if not isinstance(given, dict):
         return None
     url, secret = content.get("url"), content.get("secret")
-    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+    parts = _parts(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL):
         reader.add("url", "must be an https:// URL")
     elif parts.username or parts.password:
@@ -112,6 +113,16 @@ def _webhook(given: Any, reader: _Reader) -> Webhook | None:
     if not isinstance(secret, str) or not list(wiring.references(secret)):
         reader.add("secret", "must name a variable that holds the secret, such as ${ACME_WEBHOOK_SECRET}")
     return Webhook(str(url), str(secret))
+
+
+def _parts(url: Any) -> SplitResult:
+    """The parts of a URL that can be called as it stands; of anything else, empty ones."""
+    if isinstance(url, str) and url.isascii() and url.isprintable() and " " not in url:
+        with suppress(ValueError):  # of a host in brackets, or a port, that is none
+            parts = urlsplit(url)
+            if parts.hostname and parts.port != 0:
+                return parts
+    return urlsplit("")
 
 
 class _Reader:

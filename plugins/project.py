@@ -18,7 +18,7 @@ from plugins.policy import RunPolicy
 from plugins.wiring import Document, Keys, Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 T = TypeVar("T")
 
@@ -153,8 +153,7 @@ def open_project(directory: Path | None = None, *, tenant: str | None = None) ->
     Raises:
         ConfigurationError: no project, or mistakes in its files: all of them, with file and line.
     """
-    start = directory or Path(os.environ.get("MELTANO_PROJECT_ROOT") or Path.cwd())
-    root = wiring.find_root(start.resolve())
+    root = wiring.find_root(_start(directory))
     if tenant is not None:
         with suppress(ConfigurationError):  # it may need other files after all: whoever reads them all knows
             project = _checked(root, tenant)
@@ -163,8 +162,31 @@ def open_project(directory: Path | None = None, *, tenant: str | None = None) ->
     return _checked(root)
 
 
-def _checked(root: Path, tenant: str | None = None) -> Project:
-    project = Project(root, wiring.documents(root, tenant))
+def open_sound(directory: Path | None = None) -> tuple[Project, dict[str, str]]:
+    """The project without the files of tenants that have mistakes, and those mistakes by the files' names.
+
+    Raises:
+        ConfigurationError: no project, or mistakes in what all tenants share.
+    """
+    root = wiring.find_root(_start(directory))
+    broken: dict[Path, str] = {}
+    while True:
+        try:
+            project = _checked(root, without=broken)
+        except wiring.MistakesError as error:
+            if root / wiring.FILE in error.files:
+                raise
+            broken |= dict.fromkeys(error.files, str(error))
+        else:
+            return project, {path.name.partition(".")[0]: text for path, text in broken.items()}
+
+
+def _start(directory: Path | None) -> Path:
+    return (directory or Path(os.environ.get("MELTANO_PROJECT_ROOT") or Path.cwd())).resolve()
+
+
+def _checked(root: Path, tenant: str | None = None, without: Collection[Path] = ()) -> Project:
+    project = Project(root, wiring.documents(root, tenant, without))
     problems = Problems(root)
     _take_plugins(project)
     _take_jobs(project)
@@ -270,8 +292,12 @@ def _check_plugins(project: Project, tenant: Tenant, problems: Problems) -> None
 
 
 def _take_schedules(project: Project, problems: Problems) -> None:
+    known: dict[str, str] = {}
     for document in project.documents:
         for keys, entry in wiring.entries(document, "schedules"):
+            title, place = str(entry.get("name")), f"{document.path.name}:{document.line(*keys)}"
+            if known.setdefault(title, place) != place:  # one of two would never run
+                problems.add(document, (*keys, "name"), f"schedule '{title}' is already in {known[title]}")
             job = str(entry.get("job"))
             name = str((entry.get("env") or {}).get(TENANT_VARIABLE))
             if job not in project.jobs:

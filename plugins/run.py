@@ -68,11 +68,12 @@ def command(
     reporter = progress.reporter()
     try:
         with Stopper() as stopper:
-            found = project.open_project(directory, tenant=request.tenant or None)
             if everyone:
-                every = fan_out.run(found, request, max_parallel, reporter, stopper)
+                sound, broken = project.open_sound(directory)
+                every = fan_out.run(sound, request, max_parallel, reporter, stopper, broken=broken)
                 shown, text, code = every.as_dict(), "\n".join(fan_out.lines(every)), every.exit_code
             else:
+                found = project.open_project(directory, tenant=request.tenant)
                 result = runner.run(found, request, reporter, stopper)
                 shown, text, code = result.as_dict(), summary(result), result.exit_code
     except PipeError as error:

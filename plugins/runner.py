@@ -14,11 +14,11 @@ import time
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from pipe import times
-from pipe.errors import EXIT_FAILED, ConfigurationError, PipeError, RetriableError
+from pipe.errors import EXIT_FAILED, ConfigurationError, PipeError, RetriableError, of_system
 from plugins import (
     lease,
     lease_stores,
@@ -93,14 +93,16 @@ def run(project: Project, request: Request, reporter: Reporter, stopper: Stopper
             reporter.begin(tenant.name, result.job)
             try:
                 run.go(held, reporter, stopper)
-            except PipeError as error:
-                result.end(EXIT_FAILED, run.masked(str(error)), error.kind)
+            except (PipeError, OSError) as error:
+                known = _known(error)
+                result.end(EXIT_FAILED, run.masked(str(known)), known.kind)
             finally:
                 reporter.end(tenant.name)
                 _complete(result, clock)
                 run.keep(reporter)
-    except PipeError as error:
-        result.end(EXIT_FAILED, str(error), error.kind)
+    except (PipeError, OSError) as error:
+        known = _known(error)
+        result.end(EXIT_FAILED, str(known), known.kind)
         _complete(result, clock)
     return result
 
@@ -191,8 +193,7 @@ class TenantRun:
                 return
 
     def _resynced(self, reporter: Reporter) -> list[str]:
-        jobs = None if self.request.full_refresh else self.jobs
-        streams = mappings.resync(self.project, self.tenant, jobs, directory(self.project, self.tenant))
+        streams = mappings.resync(self.project, self.tenant, self.jobs, directory(self.project, self.tenant))
         for stream in streams:
             reporter.note(self.tenant.name, f"the mapping of stream '{stream}' has changed: it is read in full")
         return streams
@@ -202,7 +203,10 @@ class TenantRun:
 
         What goes wrong in that is told, and changes nothing about the run.
         """
-        _append(directory(self.project, self.tenant) / "runs.jsonl", self.result)
+        try:
+            _append(directory(self.project, self.tenant) / "runs.jsonl", self.result)
+        except OSError as error:
+            reporter.note(self.tenant.name, f"the run is not in runs.jsonl ({error.strerror})")
         names = {plugin.name for plugin in self.plugins}
         used = [str(entry["id"]) for entry in vault.connectors(self.tenant) if entry.get("extractor") in names]
         try:
@@ -223,30 +227,35 @@ class TenantRun:
         environment = meltano_call.environment(self.project, self.tenant, run_id)
         environment |= {**self._secrets, **self._budget_variables(), **self._lookback_variables()}
         environment |= {each.variable(ONLY): str(only) for each in self.plugins if only and each.has(ONLY)}
-        child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
-        self._child = child
-        try:
-            held.note(child.group)
-            stopper.watch(child)
-            self._follow(child, reporter)
-        finally:
-            code = child.wait()
-            meltano_call.sweep(self.project, self.tenant)
+        with self._log_file(reporter) as log:
+            child = Child(call, cwd=self.project.root, environment=environment, keep_open=[held.descriptor])
+            self._child = child
+            try:
+                held.note(child.group)
+                stopper.watch(child)
+                self._follow(child, reporter, log)
+            finally:
+                code = child.wait()
+                meltano_call.sweep(self.project, self.tenant)
         return self._conclude(code, child.stopped_by)
 
-    def _follow(self, child: Child, reporter: Reporter) -> None:
+    def _log_file(self, reporter: Reporter) -> meltano_log.LogFile:
         path = self.request.events or self._log_path()
         self.result.log = os.path.relpath(path)
+        return meltano_log.LogFile(
+            path, "w" if self.result.attempts == 1 else "a", partial(reporter.note, self.tenant.name)
+        )
+
+    def _follow(self, child: Child, reporter: Reporter, log: meltano_log.LogFile) -> None:
         budget = self.tenant.policy.max_api_calls
-        with path.open("w" if self.result.attempts == 1 else "a", encoding="utf-8") as file:
-            for line in child.log:
-                event = meltano_log.parse(line.decode(errors="replace"))
-                self.log.take(event)
-                shown = event.masked(self.masked)
-                file.write(json.dumps(shown.as_dict()) + "\n")
-                reporter.event(self.tenant.name, shown, self.log)
-                if budget and not child.stopped_by and self.log.total("http_request_count") > budget:
-                    child.stop(verdict.MAX_API_CALLS)
+        for line in child.log:
+            event = meltano_log.parse(line.decode(errors="replace"))
+            self.log.take(event)
+            shown = event.masked(self.masked)
+            log.add(shown)
+            reporter.event(self.tenant.name, shown, self.log)
+            if budget and not child.stopped_by and self.log.total("http_request_count") > budget:
+                child.stop(verdict.MAX_API_CALLS)
 
     def _conclude(self, code: int, stopped_by: str | None) -> Verdict:
         self.result.count(self.log)
@@ -281,6 +290,14 @@ class TenantRun:
         for old in sorted(logs.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)[: 1 - LOGS_KEPT]:
             old.unlink()
         return logs / f"{self.result.run_id}.jsonl"
+
+
+def _known(error: PipeError | OSError) -> PipeError:
+    """The error as ours; raises one that is not of the disk."""
+    known = error if isinstance(error, PipeError) else of_system(error)
+    if known is None:
+        raise error
+    return known
 
 
 def _complete(result: RunResult, clock: float) -> None:

@@ -124,12 +124,17 @@ class DuckDBWarehouse:
 
         Raises:
             RetriableError: a run has it open.
+            ConfigurationError: it cannot be opened at all.
         """
         import duckdb
 
+        from targets.duckdb.database import is_in_use, unusable
+
         try:
             return duckdb.connect(str(self._path), read_only=read_only)
-        except duckdb.IOException:
+        except duckdb.IOException as error:
+            if not is_in_use(error):
+                raise unusable(self._path, error) from None
             raise RetriableError(f"{self._path.name} is in use", remedy="Wait for the run's end") from None
 
     def make_models(self, parameters: Parameters) -> dict[str, int]:

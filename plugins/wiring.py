@@ -14,7 +14,7 @@ import yaml
 from pipe.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 Keys = tuple["str | int", ...]
@@ -50,23 +50,32 @@ class Document:
         return line
 
 
+class MistakesError(ConfigurationError):
+    """Mistakes in the wiring; `files` are those they stand in."""
+
+    def __init__(self, found: list[str], files: Collection[Path]) -> None:
+        """Tell them, one a line."""
+        super().__init__(found[0] if len(found) == 1 else f"{len(found)} mistakes\n  " + "\n  ".join(found))
+        self.files = files
+
+
 @dataclass
 class Problems:
     """Mistakes in the wiring, collected so that all are told at once."""
 
     root: Path
     found: list[str] = field(default_factory=list)
+    files: set[Path] = field(default_factory=set)
 
     def add(self, document: Document, keys: Keys, text: str) -> None:
         """Note that what stands at `keys` is wrong."""
+        self.files.add(document.path)
         self.found.append(f"{document.path.relative_to(self.root)}:{document.line(*keys)}: {text}")
 
     def raise_if_any(self) -> None:
-        """Raise `ConfigurationError` with every problem, one a line."""
-        if len(self.found) == 1:
-            raise ConfigurationError(self.found[0])
+        """Raise `MistakesError` with every problem, one a line."""
         if self.found:
-            raise ConfigurationError(f"{len(self.found)} mistakes\n  " + "\n  ".join(self.found))
+            raise MistakesError(self.found, self.files)
 
 
 def find_root(start: Path) -> Path:
@@ -83,8 +92,8 @@ def find_root(start: Path) -> Path:
     )
 
 
-def documents(root: Path, tenant: str | None = None) -> list[Document]:
-    """`meltano.yml` and every file it includes, in the order of their names.
+def documents(root: Path, tenant: str | None = None, without: Collection[Path] = ()) -> list[Document]:
+    """`meltano.yml` and every file it includes but those `without`, in the order of their names.
 
     With `tenant`, without the files of other tenants: to read 500 of them takes longer than all the rest of a start.
 
@@ -99,7 +108,7 @@ def documents(root: Path, tenant: str | None = None) -> list[Document]:
         problems.raise_if_any()
     for pattern in main.content.get("include_paths") or []:
         for path in sorted(root.glob(pattern)):
-            if tenant is not None and _is_of_others(path, tenant):
+            if path in without or (tenant is not None and _is_of_others(path, tenant)):
                 continue
             document = read(path, root)
             if document.content is None:
@@ -177,7 +186,7 @@ def read(path: Path, root: Path) -> Document:
     try:
         loader = _LOADER(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{name} cannot be read ({type(error).__name__})") from None
+        raise MistakesError([f"{name} cannot be read ({type(error).__name__})"], [path]) from None
     try:
         node = loader.get_single_node()
         return Document(path, loader.construct_document(node) if node else None, node)
@@ -185,7 +194,7 @@ def read(path: Path, root: Path) -> Document:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise ConfigurationError(f"{name}{line}: not YAML: {problem}") from None
+        raise MistakesError([f"{name}{line}: not YAML: {problem}"], [path]) from None
     finally:
         loader.dispose()
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipe import times
 from pipe.errors import ConfigurationError
+from plugins.project import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from plugins.project import Project, Tenant
@@ -48,6 +49,16 @@ class Access:
         raise ConfigurationError(
             "this server serves no such tenant", field="customer_id", remedy="list_connectors names those it serves"
         )
+
+
+def check_known(field: str, name: str | None, among: Iterable[str]) -> None:
+    """Refuse a name that is not known, without repeating it.
+
+    Raises:
+        ConfigurationError: lists those there are.
+    """
+    if name is not None and name not in {*among}:
+        raise ConfigurationError("there is none of that name", field=field, remedy=f"There is: {listing(among)}")
 
 
 class Trail:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipe.errors import ConfigurationError
+from plugins import settings, wiring
 from plugins.mcp_server import replies
 from plugins.mcp_server.door import Door
 from plugins.mcp_server.syncing import Latest
@@ -24,6 +25,9 @@ from plugins.secrets.vault import connectors
 TOKEN_SECONDS = 600
 """How long a plan may wait for its application."""
 
+_NOT_ASKED = ("mapping", "sync_mode")
+"""Of a data source, what the tool has no argument for: it stays."""
+_OF_MELTANO = {"MELTANO_PROJECT_ROOT", "MELTANO_ENVIRONMENT"}
 _SAID_ELSEWHERE = {"preset", "connector", "extractor", "field_overrides"}
 
 
@@ -85,12 +89,16 @@ def configure_data_source(
     project = door.project
     tenant = door.access.tenant(project, customer_id)
     wanted = {name: value for name, value in source.items() if value and name != "credential_variables"}
-    wanted["credentials"] = _credentials(tenant.name, source.get("credential_variables") or {})
+    _check_variables(project, tenant, source)
+    variables = source.get("credential_variables") or {}
+    wanted["credentials"] = {setting: f"${{{name}}}" for setting, name in variables.items()}
     content = _definition(project, tenant)
     connector_id = f"{wanted['connector_type']}-{wanted['name']}"
     before = {f"{each['connector_type']}-{each['name']}": each for each in content["data_sources"]}
-    if connector_id in before and not wanted["credentials"]:
-        wanted["credentials"] = before[connector_id].get("credentials", {})
+    known = before.get(connector_id, {})
+    wanted = {name: known[name] for name in _NOT_ASKED if name in known} | wanted
+    if not wanted["credentials"]:
+        wanted["credentials"] = known.get("credentials", {})
     definition = reading.read(
         project, content | {"data_sources": [*(before | {connector_id: wanted}).values()]}, "call"
     )
@@ -108,19 +116,24 @@ def configure_data_source(
     return reply
 
 
-def _credentials(tenant: str, variables: dict[str, str]) -> dict[str, str]:
-    """References to the tenant's own variables: those of others, sent to a server of one's choice, would be stolen.
+def _check_variables(project: Project, tenant: Tenant, source: dict[str, Any]) -> None:
+    """Only the tenant's own variables: those of others, sent to a server of one's choice, would be stolen.
 
     Raises:
-        ConfigurationError: a variable is not named as the tenant's.
+        ConfigurationError: a variable is not named as the tenant's, nor in its file already.
     """
-    own = re.compile(rf"{re.escape(tenant.upper())}_[A-Z0-9_]+")
-    for setting, name in sorted(variables.items()):
-        if not own.fullmatch(name):
-            raise ConfigurationError(
-                f"its variable must begin with {tenant.upper()}_", field=f"credential_variables.{setting[:40]}"
-            )
-    return {setting: f"${{{name}}}" for setting, name in variables.items()}
+    prefix = f"{tenant.name.upper()}_"
+    own = re.compile(rf"{re.escape(prefix)}[A-Z0-9_]+")
+    longer = tuple(f"{name.upper()}_" for name in project.tenants if name.startswith(f"{tenant.name}_"))
+    free = _OF_MELTANO | {name for _, name in wiring.references(tenant.environment.get("config"))}
+    secret = source.get("credential_variables") or {}
+    named = [(f"credential_variables.{setting[:40]}", name) for setting, name in sorted(secret.items())]
+    for keys, name in wiring.references(source["connection_params"], ("connection_params",)):
+        if name not in free:
+            named.append((".".join(str(key)[:40] for key in keys), name))
+    for place, name in named:
+        if not own.fullmatch(name) or name.startswith(longer):
+            raise ConfigurationError(f"its variable must begin with {prefix}", field=place)
 
 
 def _definition(project: Project, tenant: Tenant) -> dict[str, Any]:
@@ -150,6 +163,7 @@ def _definition(project: Project, tenant: Tenant) -> dict[str, Any]:
         "tags": row.tags,
         "region": identity.get("default_region"),
         "personal_data": identity.get("personal_data"),
+        "run": settings.of(tenant.environment).get("run"),
     }
     sources = []
     rows = {each.connector_id: each for each in registry.connectors(tenant.name)}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plugins.mcp_server.access import Access, Trail
+    from plugins.project import Tenant
 
 OK, REFUSED, CANCELLED, UNFORESEEN = "ok", "refused", "cancelled", "bug"
 _INSTRUCTIONS = """\
@@ -54,6 +55,16 @@ class Door(MCPServer):
             raise ConfigurationError(
                 "the project's files have mistakes", remedy="growthnav tenants, on the server, names them"
             ) from None
+
+    def of_tenant(self, customer_id: str) -> tuple[Project, Tenant]:
+        """A tenant, and the project as its own runs read it: without the jobs and taps of others.
+
+        Raises:
+            ConfigurationError: it is not served here.
+        """
+        name = self.access.tenant(self.project, customer_id).name
+        project = open_project(self._root, tenant=name)
+        return project, project.tenant(name)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Check the arguments, call the tool, mask what it says, and note the call.

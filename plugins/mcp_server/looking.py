@@ -12,6 +12,7 @@ from pipe import batches, messages
 from pipe.errors import ConfigurationError, PipeError
 from plugins import sample, warehouse
 from plugins.mcp_server import query, replies
+from plugins.mcp_server.access import check_known
 from plugins.mcp_server.door import Door
 from plugins.onboarding import catalogue
 from plugins.project import Project, Tenant
@@ -55,8 +56,8 @@ def _type(project: Project, each: catalogue.ConnectorType) -> replies.ConnectorT
 
 def discover_schema(door: Door, customer_id: str, extractor: str | None, sample_size: int) -> replies.Schema:
     """Streams and fields of a data source, with what each field seems to be."""
-    project = door.project
-    tenant = door.access.tenant(project, customer_id)
+    project, tenant = door.of_tenant(customer_id)
+    check_known("extractor", extractor, [each.name for each in project.plugins.values() if each.kind == "extractors"])
     tap = sample.choose_tap(project, tenant, extractor)
     with tempfile.TemporaryDirectory() as scratch:
         lines = sample.lines(project, tenant, tap, sample_size, SECONDS, scratch=scratch)

@@ -27,8 +27,24 @@ BYTES_BILLED = 10 << 30
 """What one query may cost in BigQuery."""
 
 MEMORY = "512MB"
-_FILES = ("read_", "parquet_", "glob", "sniff_", "query", "duckdb_", "pragma_", "getenv", "sqlite_", "external_")
-"""How functions begin that look at files, or at the engine itself."""
+_FILES = (
+    "read_",
+    "parquet_",
+    "glob",
+    "sniff_",
+    "query",
+    "duckdb_",
+    "pragma_",
+    "getenv",
+    "sqlite_",
+    "external_",
+    "json_execute",
+    "table",
+)
+"""How functions begin that look at files, at the engine itself, or at tables named in their arguments."""
+
+_NAMESPACES = {"AEAD", "HLL_COUNT", "KEYS", "NET", "SAFE"}
+"""Of functions that come with BigQuery."""
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # its warnings quote the statement
 
@@ -68,21 +84,34 @@ def check(sql: str, dialect: str, dataset: str) -> str:
     if any(statement.find_all(exp.Into, exp.DML, exp.DDL, exp.Command, exp.Lock)):
         raise ConfigurationError("only a SELECT that changes nothing is allowed", field="sql")
     for table in statement.find_all(exp.Table):
-        if isinstance(table.this, exp.Identifier):
-            named = [part.name for part in (table.args.get("catalog"), table.args.get("db")) if part]
-            if named not in ([], [dataset]) or not table.name.replace("_", "").isalnum():
-                raise ConfigurationError(
-                    "only the tenant's own tables can be read", field="sql", remedy=f"They are in {dataset}"
-                )
+        named = [part.name for part in (table.args.get("catalog"), table.args.get("db")) if part]
+        plain = not isinstance(table.this, exp.Identifier) or table.name.replace("_", "").isalnum()
+        if named not in ([], [dataset]) or not plain:
+            raise ConfigurationError(
+                "only the tenant's own tables can be read", field="sql", remedy=f"They are in {dataset}"
+            )
     for function in statement.find_all(exp.Func):
         name = (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
         if name.startswith(_FILES):
             raise ConfigurationError("functions that look at files or at the engine are not allowed", field="sql")
+        if dialect == "bigquery" and _is_of_others(function, dataset):
+            raise ConfigurationError("functions of other datasets are not allowed", field="sql")
     return statement.sql(dialect=dialect, comments=False)
+
+
+def _is_of_others(function: exp.Func, dataset: str) -> bool:
+    """Whether a function of BigQuery is one that somebody made in another dataset."""
+    if not isinstance(function, exp.Anonymous):
+        return False
+    place = function.parent.this if isinstance(function.parent, exp.Dot) else None
+    name = place.name if isinstance(place, exp.Identifier) else place.sql() if place else ""
+    return "." in function.name or (name not in {"", dataset} and name.upper() not in _NAMESPACES)
 
 
 def _duckdb(project: Project, config: dict[str, Any], sql: str, limit: int) -> Answer:
     import duckdb
+
+    from targets.duckdb.database import is_in_use
 
     path = project.root / str(config["filepath"])
     if not path.exists():
@@ -93,7 +122,11 @@ def _duckdb(project: Project, config: dict[str, Any], sql: str, limit: int) -> A
             read_only=True,
             config={"enable_external_access": False, "memory_limit": MEMORY, "threads": 1},
         )
-    except duckdb.IOException:
+    except duckdb.IOException as error:
+        if not is_in_use(error):
+            raise ConfigurationError(
+                "the warehouse cannot be opened", remedy="growthnav doctor, on the server, says why"
+            ) from None
         raise RetriableError("the warehouse is in use", remedy="Wait for the run's end") from None
     alarm = threading.Timer(SECONDS, connection.interrupt)
     try:

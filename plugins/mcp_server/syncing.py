@@ -11,6 +11,7 @@ from mcp.server.mcpserver import Context
 from pipe.errors import ConfigurationError
 from plugins import progress, runner
 from plugins.mcp_server import looking, replies
+from plugins.mcp_server.access import check_known
 from plugins.mcp_server.door import Door
 from plugins.meltano_log import Event, RunLog
 from plugins.processes import Stopper
@@ -47,8 +48,8 @@ async def sync_data_source(
     door: Door, context: Context[Any, Any], customer_id: str, job: str | None, *, since: str | None, full_refresh: bool
 ) -> replies.Run:
     """Run a tenant to its end."""
-    project = door.project
-    tenant = door.access.tenant(project, customer_id)
+    project, tenant = door.of_tenant(customer_id)
+    check_known("job", job, project.jobs)
     days = None if since is None else lookback(since, datetime.now(UTC))
     request = runner.Request(tenant.name, job, full_refresh, max_retries=0, wait_seconds=0, lookback_days=days)
     stopper, latest, ended = Stopper(), Latest(), anyio.Event()

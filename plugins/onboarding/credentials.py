@@ -30,6 +30,8 @@ class CredentialChecks(Checks):
     def credentials(self, plugin: Plugin | None, given: Mapping[str, Any], place: str) -> dict[str, Any]:
         """Values of a secret; a note tells of those that stand in clear and should not."""
         found = {name: self.credential(value, f"{place}{name}") for name, value in given.items() if value is not None}
+        for name in (name for name in found if not isinstance(given[name], str | list | dict)):
+            self.bad(f"{place}{name}", "is no text to YAML, which may change it (0123 is 83): put it into quotes")
         for name in plugin.secrets if plugin else ():
             if isinstance(given.get(name), str) and not _VARIABLE.fullmatch(given[name]):
                 self.notes.append(

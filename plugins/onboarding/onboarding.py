@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipe import times
-from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError, RetriableError
+from pipe.errors import EXIT_FAILED, ConfigurationError, DataError, InternalError, PipeError, RetriableError, of_system
 from plugins import lock, plugin_call, runner
 from plugins.onboarding import steps, tenant_file
 from plugins.project import open_project
@@ -93,6 +93,11 @@ class Onboarder:
         customer = self.world.registry.customer(self.definition.customer_id)
         file = tenant_file.path(self.world.project, self.definition.customer_id)
         return customer is not None and customer.is_active and file.exists()
+
+    def was_never_read(self) -> bool:
+        """Whether its first sync is still to come, such as where one was killed."""
+        rows = self.world.registry.connectors(self.definition.customer_id)
+        return bool(self.definition.data_sources) and not any(row.last_sync for row in rows)
 
     def plan(self) -> list[Step]:
         """What would be changed."""
@@ -262,6 +267,7 @@ class Onboarder:
 
 def _sentence(error: BaseException) -> str:
     """Why, without values: errors of others may quote them."""
-    if isinstance(error, PipeError):
-        return str(error)
+    known = of_system(error) if isinstance(error, OSError) else error
+    if isinstance(known, PipeError):
+        return str(known)
     return "interrupted" if isinstance(error, KeyboardInterrupt) else f"unexpected {type(error).__name__}"

@@ -20,7 +20,7 @@ from plugins.secrets.vault import variable
 from plugins.wiring import Document, Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from plugins.onboarding.catalogue import ConnectorType
     from plugins.project import Plugin, Project
@@ -69,13 +69,29 @@ def read_file(project: Project, path: Path) -> Definition:
         ConfigurationError: the file cannot be read, or has mistakes; all of them.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content, twice = yaml.safe_load(text), list(_twice(yaml.compose(text, yaml.SafeLoader)))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path.name} cannot be read ({type(error).__name__})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigurationError(f"{path.name}{f':{mark.line + 1}' if mark else ''}: not YAML") from None
+    if twice:
+        raise ConfigurationError("; ".join(f"{path.name}:{line}: '{key}' is there twice" for key, line in twice))
     return read(project, content, path.name)
+
+
+def _twice(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    """Keys that stand twice in one mapping, of which YAML would take the last without a word; each with its line."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _twice(item)
+    elif isinstance(node, yaml.MappingNode):
+        names = [str(key.value) for key, _ in node.value]
+        for index, (key, item) in enumerate(node.value):
+            if names[index] in names[:index]:
+                yield names[index], key.start_mark.line + 1
+            yield from _twice(item)
 
 
 def read(project: Project, content: Any, source: str) -> Definition:
@@ -195,7 +211,7 @@ class _Reader(CredentialChecks):
     def extractor(self, entry: Mapping[str, Any], connector: ConnectorType, place: str) -> Plugin | None:
         name = str(entry.get("extractor", connector.extractor))
         plugin = self.project.plugins.get(name)
-        if plugin is None or plugin.kind != "extractors":
+        if plugin is None or not _is_shipped(plugin):
             known = [plugin.name for plugin in self.project.plugins.values() if _is_shipped(plugin)]
             if "extractor" in entry:
                 text = f"'{name}' is not in meltano.yml. {suggestion(name, known)}There is: {', '.join(sorted(known))}"

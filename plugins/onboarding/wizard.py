@@ -84,8 +84,12 @@ def _choice(question: str, among: tuple[str, ...], default: str) -> str:
 
 
 def _value(question: str) -> Any:
-    """A setting: a text, or a list or mapping as YAML writes them in one line."""
-    return yaml.safe_load(_text(question))
+    """A setting: a list or mapping as YAML writes them in one line, and anything else as the text it is."""
+    given = _text(question)
+    try:
+        return yaml.safe_load(given)
+    except yaml.YAMLError:
+        return given
 
 
 def _secret(question: str) -> str:

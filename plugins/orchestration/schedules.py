@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 
 from plugins import wiring
 
@@ -27,6 +29,10 @@ NAMED: dict[str, str | None] = {
 """Meltano's names of intervals, as cron expressions; None: nobody but a person starts it."""
 
 CRON_FIELDS = 5
+_TIME = r"(?:\d+|[a-z]{3})"
+_PART = rf"(?:\*|{_TIME}(?:-{_TIME})?)(?:/\d+)?"
+_FIELD = re.compile(rf"{_PART}(?:,{_PART})*", re.ASCII | re.IGNORECASE)
+"""Not `L`, `#` or `?`: those are of some schedulers only, and a crontab with one of them is refused as a whole."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,24 @@ class Schedule:
     @property
     def cron(self) -> str | None:
         """Five fields, in UTC or whatever the machine's clock shows; None for one that only a person starts."""
-        return NAMED.get(self.interval, self.interval)
+        return NAMED.get(self.interval, " ".join(self.interval.split()))
 
 
 def is_valid(interval: str) -> bool:
-    """Whether it is one of Meltano's names or a cron expression of five fields."""
-    return interval in NAMED or (len(interval.split()) == CRON_FIELDS and croniter.is_valid(interval))
+    """Whether it is one of Meltano's names, or five fields that any cron takes and that come some day."""
+    fields = interval.split()
+    return interval in NAMED or (
+        len(fields) == CRON_FIELDS and all(map(_FIELD.fullmatch, fields)) and _comes(" ".join(fields))
+    )
+
+
+def _comes(cron: str) -> bool:
+    """Whether it is understood, and is no 30th of February."""
+    try:
+        croniter(cron, datetime.now(UTC)).get_next(float)
+    except CroniterError:
+        return False
+    return True
 
 
 def of(project: Project) -> Iterator[Schedule]:

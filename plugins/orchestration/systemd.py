@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from croniter import croniter
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _EVERY = ["*"]
+_ODD = re.compile(r"[^\w.:-]", re.ASCII)
+"""What the name of a unit cannot hold, or a shell's word."""
 
 SERVICE = """\
 [Unit]
@@ -22,7 +25,7 @@ Description=GrowthNav: {name}
 [Service]
 Type=oneshot
 WorkingDirectory={root}
-ExecStart="{growthnav}" run {tenant} {job}
+ExecStart={growthnav} run {tenant} {job}
 SuccessExitStatus=1
 """
 
@@ -46,14 +49,18 @@ def units(schedules: Iterable[Schedule], root: Path, growthnav: Path) -> dict[st
     """
     found: dict[str, str] = {}
     for schedule in schedules:
-        unit = f"growthnav-{schedule.name}"
-        place, program = (_escaped(str(path)) for path in (root, growthnav))
+        title = _escaped(" ".join(schedule.name.split()))
+        unit = f"growthnav-{_ODD.sub('_', schedule.name)}"
         found[f"{unit}.service"] = SERVICE.format(
-            name=_escaped(schedule.name), root=place, growthnav=program, tenant=schedule.tenant, job=schedule.job
+            name=title,
+            root=_escaped(str(root)),
+            growthnav=f'"{_escaped(str(growthnav))}"',
+            tenant=schedule.tenant,
+            job=_quoted(schedule.job),
         )
         if schedule.cron is not None:
             times = "\n".join(f"OnCalendar={when}" for when in calendar(schedule.cron))
-            found[f"{unit}.timer"] = TIMER.format(name=_escaped(schedule.name), times=times)
+            found[f"{unit}.timer"] = TIMER.format(name=title, times=times)
     return found
 
 
@@ -78,3 +85,11 @@ def _listed(values: list[object]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%%")
+
+
+def _quoted(text: str) -> str:
+    """One argument of a command."""
+    if not _ODD.search(text):
+        return text
+    marked = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{_escaped(marked)}"'

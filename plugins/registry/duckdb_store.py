@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -11,6 +11,7 @@ import duckdb
 from pipe.errors import RetriableError
 from plugins.registry import store
 from plugins.registry.tables import DATASET, TABLES
+from targets.duckdb.database import engine_errors, is_in_use, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,17 +67,17 @@ class DuckDBStore:
             fcntl.flock(queue, fcntl.LOCK_EX)
             try:
                 connection = duckdb.connect(str(self._path))
-            except duckdb.IOException:
+            except duckdb.IOException as error:
+                if not is_in_use(error):
+                    raise unusable(self._path, error) from None
                 raise RetriableError(
                     f"the registry {self._path.name} is open elsewhere", remedy="Close the program that has it open"
                 ) from None
-            try:
+            with closing(connection), engine_errors():
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {DATASET}")
                 for table in TABLES:
                     connection.execute(table.create(DATASET))
                 yield connection
-            finally:
-                connection.close()
 
 
 def _count(result: duckdb.DuckDBPyConnection) -> int:

@@ -116,8 +116,8 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
         try:
             return duckdb.connect(str(path))
         except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise _unusable(path, error) from None
+            if not is_in_use(error):
+                raise unusable(path, error) from None
         if waited >= LOCK_PATIENCE_SECONDS:
             raise RetriableError(
                 f"the database file {path} is in use by another process",
@@ -150,7 +150,13 @@ def _configure(connection: duckdb.DuckDBPyConnection, config: Mapping[str, Any],
                 ) from None
 
 
-def _unusable(path: Path, error: duckdb.Error) -> PipeError:
+def is_in_use(error: duckdb.Error) -> bool:
+    """Whether a file cannot be opened because another process has it open."""
+    return "set lock on file" in str(error)
+
+
+def unusable(path: Path, error: duckdb.Error) -> PipeError:
+    """Why a file cannot be opened that nobody else has open."""
     if "version" in str(error):
         return ConfigurationError(
             f"{path} was written by another version of DuckDB than {duckdb.__version__}",

@@ -137,3 +137,35 @@ def test_row_51_a_source_without_secret_is_changed_again(place: Place) -> None:
     assert "  sync_schedule: 'daily' -> 'hourly'" in planned.structured_content["changes"]
     assert applied.structured_content["applied"], text(applied)
     assert [row.sync_schedule for row in place.registry.connectors("acme")] == ["hourly"]
+
+
+def test_what_an_agent_cannot_say_stays_as_it_was(place: Place) -> None:
+    (place.root / "till.csv").write_text("order_id,closed_at,total\nt1,2026-01-01T10:00:00Z,1.50\n")
+    stream = {"stream": "till_orders", "path": "${MELTANO_PROJECT_ROOT}/till.csv", "key_properties": ["order_id"]}
+    source = {"connector_type": "csv", "name": "till", "preset": "pos", "connection_params": {"streams": [stream]}}
+    told = {"mapping": {"zone": "America/Chicago"}, "sync_mode": "full"}
+    onboard(place, data_sources=[source | told], run={"max_api_calls": 10})
+    before = place.project.tenants["acme"].environment
+    hourly = {"customer_id": "acme", **source, "sync_schedule": "hourly"}
+    _, applied = call(place, hourly, {**hourly, "token": "the last"})
+    assert applied.structured_content["applied"], text(applied)
+    after = place.project.tenants["acme"].environment
+    assert [row.sync_schedule for row in place.registry.connectors("acme")] == ["hourly"]
+    assert [row.sync_mode for row in place.registry.connectors("acme")] == ["full"]
+    assert after["annotations"]["growthnav"]["run"] == {"max_api_calls": 10}
+    assert after["config"] == before["config"]
+
+
+def test_a_setting_takes_no_variable_of_others(tenant: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOBEX_PASSWORD", SECOND)
+    for user in ("${GLOBEX_PASSWORD}", "x$GLOBEX_PASSWORD"):
+        [stolen] = call(tenant, {**ARGUMENTS, "connection_params": {"user": user}})
+        assert stolen.is_error
+        assert "field 'connection_params.user': its variable must begin with ACME_" in text(stolen)
+    monkeypatch.setenv("ACME_SHOP_X_PASSWORD", SECOND)
+    other = {"customer_id": "acme_shop_x", "data_sources": []}
+    onboard(tenant, **other)
+    [stolen] = call(tenant, {**ARGUMENTS, "credential_variables": {"password": "ACME_SHOP_X_PASSWORD"}})
+    assert "its variable must begin with ACME_" in text(stolen)
+    [own] = call(tenant, {**ARGUMENTS, "connection_params": {"user": "${ACME_SHOP_PASSWORD}"}})
+    assert not own.is_error, text(own)

@@ -108,3 +108,27 @@ def test_row_8_first_sync_data_check_and_schedule(place: Place) -> None:
     assert connector.last_sync is not None
     assert place.project.tenant("acme").schedules == [("@daily", "acme-daily")]
     assert len(place.registry.runs("acme")) == 1
+
+
+def test_row_8_a_first_sync_may_come_later_and_comes_once(place: Place) -> None:
+    onboard(place)  # or killed in its first sync
+    path = place.write()
+    assert "nothing in it changes" in place.call("onboard", path, "--initial-sync", "--plan").out
+    done = place.call("onboard", path, "--initial-sync")
+    assert done.code == 0, done.err
+    assert "conversions of postgres-till" in done.out
+    assert "nothing in it changes" in place.call("onboard", path, "--initial-sync").out
+    assert len(place.registry.runs("acme")) == 1
+
+
+def test_a_first_sync_that_comes_later_and_fails_takes_the_tenant_not_away(place: Place) -> None:
+    broken = [till(connection_params={"broken": "sync"})]
+    onboard(place, data_sources=broken)
+    before = snapshot(place)
+    done = place.call("onboard", place.write(data_sources=broken), "--initial-sync")
+    assert (done.code, "makes no sense" in done.err) == (2, True)
+    after = snapshot(place)
+    assert {name: after[name] for name in after if name != "connectors"} == {
+        name: before[name] for name in before if name != "connectors"
+    }
+    assert [row.is_active for row in after["connectors"]] == [True]

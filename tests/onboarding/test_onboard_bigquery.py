@@ -101,6 +101,7 @@ def test_row_52_a_query_of_bigquery_is_read_only_and_bounded(
     assert found["rows"][5][0] == 5
     assert (Decimal(found["rows"][5][1]), found["rows"][5][3]) == (Decimal("1.1"), [5, 6])
     assert found["rows"][5][2].startswith("2026-01-02T03:04:05")
+    assert query("SELECT SAFE.SUBSTR('a.b', 1) AS n, UPPER('a.b') AS m").structured_content["rows"] == [["a.b", "A.B"]]
     whole = query(f"SELECT COUNT(*) AS n FROM {table}").structured_content
     assert (whole["rows"], whole["truncated"]) == ([[1001]], False)
     for sql in (

@@ -9,6 +9,7 @@ from onboarding_place import Place, till
 from onboarding_runs import onboard
 
 from pipe.errors import ConfigurationError, CredentialsError, PipeError
+from plugins.onboarding import reading
 
 
 @pytest.mark.parametrize(
@@ -135,3 +136,23 @@ def test_a_wrong_password_raises_its_class(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setenv("TILL_PASSWORD", "no")
     with pytest.raises(CredentialsError):
         onboard(place)
+
+
+def test_a_key_that_stands_twice_is_told_with_its_line(place: Place) -> None:
+    path = place.write()
+    path.write_text(path.read_text() + "data_sources: []\n")
+    with pytest.raises(ConfigurationError, match=r"acme.yml:\d+: 'data_sources' is there twice"):
+        reading.read_file(place.project, path)
+
+
+def test_a_password_that_yaml_takes_for_a_number_is_not_changed_without_a_word(place: Place) -> None:
+    path = place.write()
+    path.write_text(path.read_text().replace("${TILL_PASSWORD}", "0123"))
+    with pytest.raises(ConfigurationError, match=r"credentials.password: is no text to YAML"):
+        reading.read_file(place.project, path)
+
+
+def test_the_extractor_of_another_tenant_is_none(place: Place) -> None:
+    onboard(place)
+    with pytest.raises(ConfigurationError, match=r"extractor: 'acme--postgres-till' is not in meltano.yml"):
+        onboard(place, customer_id="beta", data_sources=[till(extractor="acme--postgres-till")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,32 @@ def test_row_17_doctor_finds_what_is_wrong(place: Place) -> None:
     assert place.call("doctor", "acme").code == 2
 
 
+@pytest.mark.parametrize(
+    ("schedule", "now", "late"),
+    [
+        ("0 9 * * 1-5", "2026-11-23T08:59:00Z", False),  # Monday: since Friday there was no turn
+        ("0 9 * * 1-5", "2026-11-23T09:01:00Z", False),
+        ("0 9 * * 1-5", "2026-11-24T09:01:00Z", True),
+        ("daily", "2026-11-21T23:00:00Z", False),
+        ("daily", "2026-11-22T01:00:00Z", True),
+        ("manual", "2027-11-22T01:00:00Z", False),
+    ],
+)
+def test_row_17_a_weekend_makes_nobody_late(schedule: str, now: str, late: bool) -> None:
+    friday = datetime.fromisoformat("2026-11-20T09:05:00Z")
+    assert doctor.is_late(schedule, friday, datetime.fromisoformat(now)) is late
+
+
+def test_row_17_a_registry_that_is_away_is_one_check_that_fails(place: Place) -> None:
+    onboard(place)
+    (place.root / ".growthnav" / "registry.duckdb").write_bytes(b"no database")
+    done = place.call("doctor", "acme", "--json")
+    found = {check["name"]: check for check in done.result["checks"]}
+    assert (done.code, found["state"]["ok"], found["variables"]["ok"]) == (2, False, True)
+    assert "cannot be opened" in found["last run"]["detail"]
+    assert "open elsewhere" not in found["last run"]["detail"]
+
+
 def test_row_16_registry_export_and_import(place: Place, tmp_path: Path) -> None:
     onboard(place)
     exported = place.call("registry", "export")
@@ -239,6 +266,14 @@ def test_answers_that_end_too_early_are_told(place: Place, answers: str) -> None
     assert done.code == 2
     assert done.err.endswith("configuration error: the answers end before the last question. One line each\n")
     assert place.files() == before
+
+
+def test_an_answer_that_is_no_yaml_is_told_by_its_field(place: Place) -> None:
+    answers = ["acme", "Acme Bakery", "restaurant", "", "US", "other", "csv", "till", "[{stream: a, path: *.csv}"]
+    answers += ["pos", "UTC", "hourly", "none", "none", "none", "none"]
+    done = place.call("onboard", "--interactive", stdin="\n".join(answers) + "\n")
+    assert done.code == 2
+    assert "data_sources[0].connection_params.streams: must be of the kind array" in done.err
 
 
 def test_offboarding_again_keeps_the_reason(place: Place) -> None:

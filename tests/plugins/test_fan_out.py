@@ -56,6 +56,28 @@ def test_one_tenant_that_fails_stops_no_other(project: Project) -> None:
     assert project.rows("unscheduled") == []
 
 
+@pytest.mark.parametrize(
+    "mistake", ["environments: {", "environments: [{name: broken, config: 1}]\nschedules: [{name: x}]\n"]
+)
+def test_a_mistake_in_one_tenants_file_stops_no_other(project: Project, mistake: str) -> None:
+    add(project, "acme")
+    (project.root / "tenants" / "broken.meltano.yml").write_text(mistake)
+    ended = project.call("run", "--all", "--json")
+    assert (ended.code, ended.result["success"], ended.result["failed"]) == (1, 1, 1)
+    [(name, told)] = ended.result["failed_tenants"].items()
+    assert (name, "broken.meltano.yml:" in told) == ("broken", True)
+    [failed] = [each for each in ended.result["results"] if each["customer_id"] == "broken"]
+    assert failed["error_class"] == "configuration"
+
+
+def test_a_mistake_in_what_all_share_stops_all(project: Project) -> None:
+    add(project, "acme")
+    path = project.root / "meltano.yml"
+    path.write_text(path.read_text() + "environments: [{name: No Name}]\n")
+    ended = project.call("run", "--all", "--json")
+    assert (ended.code, "meltano.yml:" in ended.result["error"]) == (2, True)
+
+
 def test_nothing_to_run_and_a_tenant_beside_all_are_told(project: Project) -> None:
     project.add("acme")
     ended = project.call("run", "--all")

@@ -109,6 +109,16 @@ def test_row_41_a_changed_mapping_has_its_stream_read_in_full_and_no_other(root:
     assert [item["resynced_streams"] for item in history] == [["orders"], []]
 
 
+def test_row_41_a_full_refresh_of_another_job_that_fails_leaves_nothing_with_its_old_mapping(root: Path) -> None:
+    set_overrides(root, {"total": "value"})
+    code, text = call(root, GROWTHNAV, "run", "acme", "postgres", "--full-refresh", "--json")
+    assert code == 2, text
+    assert run(root)["records_fetched"] == 2
+    with duckdb.connect(str(root / "warehouse.duckdb"), read_only=True) as warehouse:
+        rows = warehouse.execute("SELECT value FROM growthnav_acme.conversions ORDER BY 1").fetchall()
+    assert [float(value) for (value,) in rows] == [10.0, 20.0]
+
+
 def test_an_agent_sees_fields_and_what_they_seem_to_be_and_no_values(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

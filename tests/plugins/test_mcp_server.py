@@ -16,6 +16,7 @@ from mcp_asking import ALL, READ, ask, call, said
 from mcp_types import CallToolResult
 from stub_project import CANARY, Project
 
+from pipe.errors import ConfigurationError
 from plugins.mcp_server import query
 from plugins.mcp_server.access import Access
 from plugins.mcp_server.server import AUDIT, build
@@ -81,6 +82,26 @@ def test_row_50_a_tenant_that_is_not_served_is_as_one_that_is_not(project: Proje
     assert listed["customers"] == ["acme"]
     fine = call(project.root, "run_history", {"customer_id": "acme"}, tenants=only)
     assert fine.structured_content == {"customer_id": "acme", "runs": []}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [("sync_data_source", {"job": CANARY}), ("discover_schema", {"extractor": CANARY})]
+)
+def test_row_50_what_is_not_there_is_told_without_the_jobs_and_taps_of_others(
+    project: Project, tool: str, arguments: dict[str, Any]
+) -> None:
+    path = project.root / "tenants" / "globex.meltano.yml"
+    path.write_text(
+        path.read_text() + "plugins: {extractors: [{name: globex--shop, inherit_from: tap-stub}]}\n"
+        "jobs: [{name: globex-shop, tasks: [globex--shop mapping target-stub]}]\n"
+    )
+    for name in (CANARY, "globex-shop", "globex--shop"):
+        given = {"customer_id": "acme", **dict.fromkeys(arguments, name)}
+        told = said(call(project.root, tool, given, tenants=frozenset({"acme"})))
+        assert told.startswith("configuration error: ")
+        assert "globex" not in told
+        assert CANARY not in told
+        assert told.endswith(("There is: rows", "There is: tap-stub"))
 
 
 @pytest.mark.parametrize("tool", ALL)
@@ -165,6 +186,7 @@ def test_row_52_a_query_is_read_only_and_bounded(project: Project) -> None:
         "SELECT * FROM 'secret.csv'",
         "SELECT * FROM growthnav_globex.conversions",
         "SELECT getenv('HOME')",
+        "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT * FROM duckdb_settings()'))",
         "SELECT no_such_column FROM conversions",
     ):
         refused = query(sql)
@@ -194,6 +216,27 @@ def test_row_52_the_engine_itself_refuses_what_no_parser_has_seen(
         assert "the warehouse refuses the query" in said(refused), sql
     assert database.read_bytes() == before
     assert not (project.root / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM growthnav_beta.some_rows(1)",
+        "SELECT * FROM TABLE(growthnav_beta.rows)",
+        "SELECT growthnav_beta.total()",
+        "SELECT p.growthnav_acme.total()",
+        "SELECT `growthnav_beta.total`()",
+    ],
+)
+def test_row_52_functions_of_another_dataset_are_refused(sql: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"only the tenant's own|functions"):
+        query.check(sql, "bigquery", "growthnav_acme")
+
+
+def test_row_52_functions_of_the_engine_and_of_the_dataset_are_not() -> None:
+    sql = "SELECT growthnav_acme.f(1), SAFE.SUBSTR('a.b', 1), hll_count.extract(x), TO_JSON(x).a FROM t"
+    assert "growthnav_acme.f(1)" in query.check(sql, "bigquery", "growthnav_acme")
+    assert "'a'.upper()" in query.check("SELECT 'a'.upper()", "duckdb", "growthnav_acme").lower()
 
 
 def test_a_query_without_an_end_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

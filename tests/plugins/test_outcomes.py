@@ -180,3 +180,27 @@ def test_row_23_plain_meltano_ends_with_1_whatever_the_plugin_ended_with(
     assert outcomes["tap_2"].code == 2
     home = {"XDG_STATE_HOME": str(shared.root / "home")}
     assert shared.call("--environment=tap_2", "run", "rows", command=MELTANO, **home).code == 1
+
+
+def test_a_full_disk_for_the_log_ends_the_log_and_not_the_run(project: Project) -> None:
+    project.add("acme", tap={"rows": 3})
+    ended = project.call("run", "acme", "--events", "/dev/full", "--json")
+    assert (ended.code, ended.result["status"]) == (0, "success")
+    assert "the run's log ends here (No space left on device)" in ended.err
+    assert len(project.rows("acme")) == 3
+
+
+def test_a_log_that_cannot_be_opened_is_told_before_the_run(project: Project) -> None:
+    project.add("acme")
+    ended = project.call("run", "acme", "--events", "missing/x.jsonl", "--json")
+    assert (ended.code, ended.result["error_class"]) == (2, "configuration")
+    assert ended.result["error"].startswith("missing/x.jsonl cannot be read or written (No such file or directory)")
+    assert project.rows("acme") == []
+
+
+def test_a_directory_that_takes_no_file_is_told_in_the_result(project: Project) -> None:
+    project.add("acme")
+    (project.root / ".growthnav").write_text("a file where a directory should be")
+    ended = project.call("run", "acme", "--json")
+    assert (ended.code, ended.result["error_class"]) == (2, "configuration")
+    assert ".growthnav/acme cannot be read or written (Not a directory)" in ended.result["error"]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from stub_project import Project
 
+from pipe.errors import ConfigurationError
 from plugins import progress, runner
 from plugins.processes import Stopper
 from plugins.project import open_project
@@ -167,3 +168,20 @@ def test_mistakes_in_the_policy_are_told_all_at_once(inside: Project) -> None:
     ):
         assert hint in ended.out
     assert "in-clear-and-refused" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://[hooks",
+        "https://hooks.example/é",
+        "https://hooks.example/a b",
+        "https://hooks.example:99999/",
+        "https:///x",
+    ],
+)
+def test_a_url_that_cannot_be_called_is_told_before_a_run(inside: Project, url: str) -> None:
+    inside.add("acme")
+    policy(inside, "acme", webhook={"url": url, "secret": "${ACME_WEBHOOK_SECRET}"})
+    with pytest.raises(ConfigurationError, match="url must be an https:// URL"):
+        open_project(inside.root, tenant="acme")

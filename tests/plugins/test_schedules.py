@@ -15,6 +15,9 @@ from plugins.orchestration import cron, systemd
 from plugins.orchestration.schedules import Schedule, is_valid
 
 ROOT = Path("/srv/growth nav")
+MEANINGLESS = ["@fortnightly", "60", "* * * *", "61 * * * *", "0 0 0 0 0 0", "daily", "None"]
+NOT_OF_EVERY_CRON = ["0 0 L * *", "0 0 * * 5#2", "0 0 * * L5", "R R * * *", "0 0 ? * 1"]
+NEVER = ["0 0 30 2 *", "0 0 31 4,6 *"]
 COMMAND = Path("/opt/venv/bin/growthnav")
 
 
@@ -98,7 +101,7 @@ def test_units_are_written_into_a_directory(project: Project) -> None:
     assert "OnCalendar=*-*-* 00:00:00" in (project.root / "units/growthnav-acme-0.timer").read_text()
 
 
-@pytest.mark.parametrize("interval", ["@fortnightly", "60", "* * * *", "61 * * * *", "0 0 0 0 0 0", "daily", "None"])
+@pytest.mark.parametrize("interval", [*MEANINGLESS, *NOT_OF_EVERY_CRON, *NEVER])
 def test_an_interval_that_means_nothing_is_refused_with_its_line(project: Project, interval: str) -> None:
     assert not is_valid(interval)
     add(project, "acme", interval)
@@ -106,3 +109,27 @@ def test_an_interval_that_means_nothing_is_refused_with_its_line(project: Projec
     assert ended.code == 2
     assert "acme.meltano.yml:1" in ended.err
     assert "interval must be @hourly, @daily, @weekly, @manual or a cron expression" in ended.err
+
+
+def test_odd_names_make_units_that_systemd_takes(tmp_path: Path) -> None:
+    odd = Schedule("../every day @ 50%\nX", "acme", 'it\'s "$HOME" 5%', "0  0 * *\n *")
+    units = systemd.units([odd], tmp_path, COMMAND)
+    assert list(units) == [f"growthnav-..{end}" for end in ("_every_day___50__X.service", "_every_day___50__X.timer")]
+    service, timer = units.values()
+    assert "Description=GrowthNav: ../every day @ 50%% X\n" in service
+    assert 'run acme "it\'s \\"$$HOME\\" 5%%"\n' in service
+    assert "OnCalendar=*-*-* 00:00:00\n" in timer
+    assert [*cron.lines([odd], ROOT, COMMAND)][1].startswith("0 0 * * * /opt/")
+
+
+def test_two_schedules_of_one_name_are_told(project: Project) -> None:
+    add(project, "acme", "@daily")
+    (project.root / "tenants/globex.meltano.yml").write_text(
+        (project.root / "tenants/acme.meltano.yml")
+        .read_text()
+        .replace("MELTANO_ENVIRONMENT: acme", "MELTANO_ENVIRONMENT: globex")
+        .replace("name: acme\n", "name: globex\n")
+    )
+    ended = project.call("schedules", "list")
+    assert ended.code == 2
+    assert "schedule 'acme-0' is already in acme.meltano.yml:" in ended.err
