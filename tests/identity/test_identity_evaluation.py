@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from pyarrow import csv, parquet
 
 from bench.customers import customers
-from identity.evaluation import evaluate_files, read
+from identity.evaluation import evaluate_files
 from identity.linking.columns import guess, guess_id
+from identity.reading import read
 from pipe.errors import ConfigurationError, PipeError
 from plugins.identity_command import identity
 
@@ -56,7 +57,7 @@ def test_the_text_names_the_columns_and_sweeps_thresholds(files: Path) -> None:
 
 
 def test_a_column_can_be_mapped_by_hand(files: Path, tmp_path: Path) -> None:
-    table = read([files / "given.csv"])
+    table = read(files / "given.csv")
     strange = tmp_path / "strange.csv"
     names = {"email": "kontakt", "record_id": "nr"}
     csv.write_csv(table.rename_columns([names.get(name, name) for name in table.column_names]), strange)
