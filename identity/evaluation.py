@@ -94,15 +94,17 @@ def evaluate_files(
         ConfigurationError: a file cannot be read, or a column or field is not there.
         DataError: the record ids are not unique, or there is no record.
     """
-    tables = {path: read(path) for path in paths}
-    _check(columns or {}, tables.values())
+    tables = [read(path) for path in paths]
+    _check(columns or {}, tables)
     # Each file calls its columns as it likes.
-    found = {path: _fields_of(table, path, truth, record_id, columns or {}) for path, table in tables.items()}
-    chosen = {column: field for _, one in found.values() for column, field in one.items()}
-    fields = _together({path: one for path, (one, _) in found.items()})
+    found = [
+        _fields_of(table, path, truth, record_id, columns or {}) for path, table in zip(paths, tables, strict=True)
+    ]
+    chosen = {column: field for _, one in found for column, field in one.items()}
+    fields = _together(paths, [one for one, _ in found])
     useless = [field for field in _ONE_A_PERSON if field in fields.column_names and _is_unique(fields.column(field))]
     chosen = {column: field for column, field in chosen.items() if field not in useless}
-    table = pa.concat_tables(tables.values(), promote_options="default")
+    table = pa.concat_tables(tables, promote_options="default")
     ids, people = _ids(table, record_id, truth), _people(table.column(truth))
     start = time.perf_counter()
     linked = link(fields.drop_columns(useless).append_column("record_id", ids), settings=settings or LinkSettings())
@@ -132,20 +134,18 @@ def _check(columns: Mapping[str, str], tables: Iterable[pa.Table]) -> None:
         parts += [f"there is no field {', '.join(unknown)}"] if unknown else []
         remedy = f"Columns are {', '.join(names)}; fields are {', '.join(FIELDS)}"
         raise ConfigurationError("; ".join(parts), remedy=remedy)
-    if len(set(columns.values())) < len(columns):
-        raise ConfigurationError("two columns are mapped to one field", remedy="Map each field once")
 
 
-def _together(files: Mapping[Path, pa.Table]) -> pa.Table:
+def _together(paths: Sequence[Path], tables: Sequence[pa.Table]) -> pa.Table:
     """The records of all files. Ids of a customer count within one source: a file that names none is one itself."""
-    if len(files) > 1:
-        files = {
-            path: table
+    if len(tables) > 1:
+        tables = [
+            table
             if "source" in table.column_names
             else table.append_column("source", pa.array([path.stem] * len(table), pa.string()))
-            for path, table in files.items()
-        }
-    return pa.concat_tables(files.values(), promote_options="default")
+            for path, table in zip(paths, tables, strict=True)
+        ]
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def _fields_of(
@@ -157,6 +157,8 @@ def _fields_of(
         remedy = f"Columns are {', '.join(table.column_names)}"
         raise ConfigurationError(f"there is no column {', '.join(missing)} in {path.name}", remedy=remedy)
     given = {column: field for column, field in columns.items() if column in table.column_names}
+    if len(set(given.values())) < len(given):
+        raise ConfigurationError("two columns are mapped to one field", remedy="Map each field once")
     named = record_id or guess_id(table.column_names)
     rest = [name for name in table.column_names if name not in {truth, named, *given}]
     parts = birth_parts(rest) if "birth_date" not in given.values() else []
@@ -165,6 +167,11 @@ def _fields_of(
         table = table.append_column(whole := " + ".join(parts), joined)
         given, rest = {**given, whole: "birth_date"}, [name for name in rest if name not in parts]
     chosen = {**given, **guess(rest, given.values(), fits=lambda column, field: _fits(table.column(column), field))}
+    if not chosen:
+        raise ConfigurationError(
+            f"no column of {path.name} is recognised as one about a person",
+            remedy=f"Say what they are with --map COLUMN=FIELD; fields are {', '.join(FIELDS)}",
+        )
     return pa.table({field: table.column(column) for column, field in chosen.items()}), chosen
 
 

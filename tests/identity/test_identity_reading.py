@@ -123,6 +123,8 @@ def test_each_file_may_call_its_columns_as_it_likes(tmp_path: Path) -> None:
     found = judged(crm, till)
     assert found.columns["E-Mail"] == found.columns["mail_address"] == "email"
     assert found.quality.f1 == 1, "and number 7 of one file is not number 7 of the other"
+    mapped = judged(crm, till, columns={"Vorname": "full_name", "fname": "full_name"}).columns
+    assert mapped["Vorname"] == mapped["fname"] == "full_name"
     odd = tmp_path / "odd.csv"
     odd.write_text("who,fname\n1,Ann\n")
     with pytest.raises(ConfigurationError, match=r"no column person in odd\.csv"):
