@@ -9,19 +9,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.evaluate import Quality, evaluate
 from identity.linking import FIELDS, LinkSettings, Report, link
-from identity.linking.columns import guess, guess_id
-from pipe.columnar import fetch, literal, quoted
-from pipe.errors import ConfigurationError, DataError
+from identity.linking.columns import VALUES, birth_parts, guess, guess_id
+from identity.reading import read
+from pipe.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,6 +30,12 @@ SWEEP: Final = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
 
 _NUMBERED = r"^rec-(\d+)-(?:org|dup-\d+)$"
 """How the FEBRL sets write the person into the record's id."""
+
+SAMPLE: Final = 1000
+"""Different values of a column that are looked at."""
+
+FITTING: Final = 0.1
+"""Least share of them that must look like the field's; the others may be placeholders."""
 
 _ONE_A_PERSON = ("loyalty_id", "customer_id")
 
@@ -78,7 +83,7 @@ def evaluate_files(
     """Link the records of `paths` (CSV or Parquet) and compare with the column `truth`.
 
     Args:
-        paths: read as one file.
+        paths: read as one; their columns may have other names in each.
         truth: names the true person; where it is an id such as `rec-7-dup-0`, the number in it is taken.
         record_id: names the record; by default a column called so, else records are numbered.
         columns: column -> field, where the guess is wrong.
@@ -89,12 +94,20 @@ def evaluate_files(
         ConfigurationError: a file cannot be read, or a column or field is not there.
         DataError: the record ids are not unique, or there is no record.
     """
-    table = read(paths)
-    chosen = _chosen(table, truth, record_id, columns or {})
+    tables = [read(path) for path in paths]
+    _check(columns or {}, tables)
+    # Each file calls its columns as it likes.
+    found = [
+        _fields_of(table, path, truth, record_id, columns or {}) for path, table in zip(paths, tables, strict=True)
+    ]
+    chosen = {column: field for _, one in found for column, field in one.items()}
+    fields = _together(paths, [one for one, _ in found])
+    useless = [field for field in _ONE_A_PERSON if field in fields.column_names and _is_unique(fields.column(field))]
+    chosen = {column: field for column, field in chosen.items() if field not in useless}
+    table = pa.concat_tables(tables, promote_options="default")
     ids, people = _ids(table, record_id, truth), _people(table.column(truth))
-    fields = {field: table.column(column) for column, field in chosen.items()}
     start = time.perf_counter()
-    linked = link(pa.table({"record_id": ids, **fields}), settings=settings or LinkSettings())
+    linked = link(fields.drop_columns(useless).append_column("record_id", ids), settings=settings or LinkSettings())
     seconds = time.perf_counter() - start
     # Clusters come ordered by record id, and so must the truth.
     true = people.take(pc.sort_indices(ids))
@@ -111,60 +124,64 @@ def evaluate_files(
     )
 
 
-def read(paths: Sequence[Path]) -> pa.Table:
-    """The rows of all `paths`, every column as text, names without blanks around them.
-
-    Raises:
-        ConfigurationError: a file cannot be read.
-        DataError: there is no row.
-    """
-    tables = []
-    with duckdb.connect() as db:
-        for path in paths:
-            kind = (
-                "read_parquet({})" if path.suffix == ".parquet" else "read_csv({}, all_varchar = true, header = true)"
-            )
-            try:
-                source = kind.format(literal(str(path)))
-                described = db.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
-                tables.append(fetch(db, f"SELECT {', '.join(_text(*one[:2]) for one in described)} FROM {source}"))  # noqa: S608
-            except (duckdb.Error, OSError):
-                raise ConfigurationError(
-                    f"the file {path.name} cannot be read", remedy="Give a CSV file with a header, or a Parquet file"
-                ) from None
-    table = pa.concat_tables(tables, promote_options="default")
-    if not len(table):
-        raise DataError("there is no record in the file", remedy="Give a file with rows")
-    return table
-
-
-def _text(name: str, kind: str) -> str:
-    """SQL for a column as text; whole numbers that came as floating ones without their point."""
-    column = quoted(name)
-    text = f"{column}::VARCHAR"
-    if kind in {"DOUBLE", "FLOAT"}:
-        text = f"CASE WHEN {column} = floor({column}) THEN {column}::HUGEINT::VARCHAR ELSE {text} END"
-    return f"trim({text}) AS {quoted(name.strip())}"
-
-
-def _chosen(table: pa.Table, truth: str, record_id: str | None, columns: Mapping[str, str]) -> dict[str, str]:
-    """Column -> field: as given, the rest guessed."""
-    missing = [name for name in (truth, *filter(None, [record_id]), *columns) if name not in table.column_names]
+def _check(columns: Mapping[str, str], tables: Iterable[pa.Table]) -> None:
+    """Whether what a user wrote about columns can be."""
+    names = list(dict.fromkeys(name for table in tables for name in table.column_names))
+    missing = [name for name in columns if name not in names]
     unknown = [field for field in columns.values() if field not in FIELDS]
     if missing or unknown:
         parts = [f"there is no column {', '.join(missing)}"] if missing else []
         parts += [f"there is no field {', '.join(unknown)}"] if unknown else []
-        remedy = f"Columns are {', '.join(table.column_names)}; fields are {', '.join(FIELDS)}"
+        remedy = f"Columns are {', '.join(names)}; fields are {', '.join(FIELDS)}"
         raise ConfigurationError("; ".join(parts), remedy=remedy)
-    if len(set(columns.values())) < len(columns):
+
+
+def _together(paths: Sequence[Path], tables: Sequence[pa.Table]) -> pa.Table:
+    """The records of all files. Ids of a customer count within one source: a file that names none is one itself."""
+    if len(tables) > 1:
+        tables = [
+            table
+            if "source" in table.column_names
+            else table.append_column("source", pa.array([path.stem] * len(table), pa.string()))
+            for path, table in zip(paths, tables, strict=True)
+        ]
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _fields_of(
+    table: pa.Table, path: Path, truth: str, record_id: str | None, columns: Mapping[str, str]
+) -> tuple[pa.Table, dict[str, str]]:
+    """The fields of one file, and column -> field: as given, the rest guessed."""
+    missing = [name for name in (truth, *filter(None, [record_id])) if name not in table.column_names]
+    if missing:
+        remedy = f"Columns are {', '.join(table.column_names)}"
+        raise ConfigurationError(f"there is no column {', '.join(missing)} in {path.name}", remedy=remedy)
+    given = {column: field for column, field in columns.items() if column in table.column_names}
+    if len(set(given.values())) < len(given):
         raise ConfigurationError("two columns are mapped to one field", remedy="Map each field once")
     named = record_id or guess_id(table.column_names)
-    rest = [name for name in table.column_names if name not in {truth, named, *columns}]
-    guessed = guess(rest, columns.values())
-    useless = [
-        column for column, field in guessed.items() if field in _ONE_A_PERSON and _is_unique(table.column(column))
-    ]
-    return {**columns, **{column: field for column, field in guessed.items() if column not in useless}}
+    rest = [name for name in table.column_names if name not in {truth, named, *given}]
+    parts = birth_parts(rest) if "birth_date" not in given.values() else []
+    if parts:
+        joined = pc.binary_join_element_wise(*(table.column(name) for name in parts), "-")
+        table = table.append_column(whole := " + ".join(parts), joined)
+        given, rest = {**given, whole: "birth_date"}, [name for name in rest if name not in parts]
+    chosen = {**given, **guess(rest, given.values(), fits=lambda column, field: _fits(table.column(column), field))}
+    if not chosen:
+        raise ConfigurationError(
+            f"no column of {path.name} is recognised as one about a person",
+            remedy=f"Say what they are with --map COLUMN=FIELD; fields are {', '.join(FIELDS)}",
+        )
+    return pa.table({field: table.column(column) for column, field in chosen.items()}), chosen
+
+
+def _fits(column: pa.ChunkedArray, field: str) -> bool:
+    """Whether some of the values look like those of the field; an empty column does no harm."""
+    values = column.drop_null().unique().slice(0, SAMPLE)
+    if field not in VALUES or not len(values):
+        return True
+    like = pc.match_substring_regex(values, VALUES[field], ignore_case=True)
+    return bool(pc.sum(like).as_py() >= FITTING * len(values))
 
 
 def _is_unique(column: pa.ChunkedArray) -> bool:

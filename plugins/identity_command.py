@@ -51,6 +51,10 @@ def evaluate_command(
     from identity.evaluation import evaluate_files  # heavy, and not every command of this group needs it
     from identity.linking import LinkSettings
 
+    if clusters and not clusters.parent.is_dir():
+        raise ConfigurationError(
+            f"there is no folder {clusters.parent}", field="--clusters", remedy="Make it, or name a file elsewhere"
+        )
     how = LinkSettings(region=region.upper())
     found = evaluate_files(files, truth, record_id=record_id, columns=_mapped(maps), settings=how, sweep=not as_json)
     if clusters:

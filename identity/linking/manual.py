@@ -50,9 +50,11 @@ def decisions(manual: pa.Table | None, ids: pa.Array) -> Decisions:
     link = pc.equal(manual.column("decision"), "link").to_numpy()[known]
     found = Decisions(np.unique(pairs[link], axis=0), np.unique(pairs[~link], axis=0), int((~known).sum()))
     whole = components(len(ids), *found.links.T)
-    if (whole[found.unlinks[:, 0]] == whole[found.unlinks[:, 1]]).any():
+    both = found.unlinks[whole[found.unlinks[:, 0]] == whole[found.unlinks[:, 1]]]
+    if len(both):
+        one, other = ids.take(both[0]).to_pylist()
         raise DataError(
-            "records that were linked by hand were also unlinked by hand",
+            f"{one} and {other} were linked by hand, perhaps through others, and unlinked by hand",
             field="decision",
             remedy="Take back one of the decisions",
         )

@@ -6,6 +6,7 @@ identifiers follow the rules of `identity.fragments`, so that the pipe and this 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from importlib import resources
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.fragments import Normaliser, UnusableError
+from identity.linking import dates
 from identity.linking.result import FIELDS, IDENTIFIERS, RECORD_ID
 from identity.linking.spelling import spell
 from identity.placeholders import ANY, shipped
@@ -54,15 +56,6 @@ CREATE OR REPLACE TEMP MACRO plain_text(x) AS nullif(trim(regexp_replace(regexp_
 CREATE OR REPLACE TEMP MACRO without_words(x, words) AS nullif(trim(regexp_replace(regexp_replace(
     x, '(^| )(' || words || ')( (' || words || '))*( |$)', ' ', 'g'), ' +', ' ', 'g')), '');
 """
-_ISO, _COMPACT, _PARTS = (
-    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t ].*)?$",
-    r"^(1[5-9]|20)[0-9]{6}$",
-    r"^[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ]([0-9]{4}|[0-9]{2})$",
-)
-_CENTURY: Final = 30
-"""Years of two digits above this are of the last century."""
-
-_SPOKEN: Final = ("%d %B %Y", "%B %d, %Y", "%B %d %Y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%d-%b-%Y", "%Y/%m/%d")
 
 
 def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> None:
@@ -95,21 +88,22 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     first = {
         **{name: f"plain_text({column[name]})" for name in _PLAIN},
         **{name: f"spelled({column[name]})" for name in _SPELLED if name != "full_name"},
-        "whole": f"spelled({_turned(column)})",
-        "birth_date": _digits(column["birth_date"]),
+        "whole": f"spelled({_turned(column, given)})",
+        "birth_date": dates.digits(column["birth_date"]),
         "email_text": f"coalesce({forms['email']}, CASE WHEN {odd_email} THEN lower({column['email']}) END)",
         **forms,
     }
     then = {
         **_names(),
-        "birth_date": _date(_day_first(db, column["birth_date"])),
-        "gender": "left(gender, 1)",
+        "birth_date": dates.date(db, column["birth_date"], _HASHED),
+        "gender": f"left({_meaningful('gender')}, 1)",
         **_street(apart="street_number" in given),
-        **{name: _meaningful(name) for name in ("city", "region")},
-        "postcode": "nullif(replace(postcode, ' ', ''), '')",
+        **{name: _meaningful(name) for name in ("occupation", "city", "region")},
+        "postcode": _postcode(db, column["postcode"]),
     }
     last = {
         "name_root": "coalesce(nicknames.name, given)",
+        "birth_date": dates.somebodys(),
         "birth_day": "datediff('day', DATE '1900-01-01', try_strptime(birth_date, '%Y%m%d')::DATE)",
     }
     db.register("nicknames", _nicknames())
@@ -118,7 +112,7 @@ def prepare(db: duckdb.DuckDBPyConnection, records: pa.Table, region: str) -> No
     replaced = ", ".join(sorted(set(then) & set(first)))
     db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * EXCLUDE ({replaced}), {_listed(then)} FROM plain")  # noqa: S608
     if "full_name" in given:
-        db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({_listed(_FROM_WHOLE)}) FROM plain")  # noqa: S608
+        db.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * REPLACE ({_listed(_from_whole(given))}) FROM plain")  # noqa: S608
     db.execute(
         f"CREATE TABLE {PERSON} AS SELECT uid, record_id, {_listed({name: last.get(name, name) for name in COLUMNS})} "  # noqa: S608
         "FROM (SELECT *, split_part(first_name, ' ', 1) AS given FROM plain) "
@@ -204,8 +198,11 @@ def _nicknames() -> pa.Table:
 
 
 def _meaningful(text: str) -> str:
-    """SQL for `text` unless it is a placeholder for any kind of value."""
-    refused = ", ".join(literal(value) for kind, value in shipped() if kind == ANY and value.isascii())
+    """SQL for `text`, which is plain, unless it is a placeholder for any kind of value."""
+    listed = [value for kind, value in shipped() if kind == ANY and value.isascii()]
+    # As `plain_text` leaves them; a letter that is left of a sign says something.
+    plain = {" ".join(re.findall("[a-z0-9]+", value)) for value in listed}
+    refused = ", ".join(literal(value) for value in sorted({*listed, *(one for one in plain if len(one) > 1)}))
     return f"CASE WHEN {text} NOT IN ({refused}) AND {text} <> '' THEN {text} END"
 
 
@@ -213,17 +210,19 @@ def _listed(fields: dict[str, str]) -> str:
     return ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
 
 
-def _digits(column: str) -> str:
-    """SQL for a date with the letters that look like digits as digits, unless the month is a word."""
-    digits = f"translate(lower({column}), 'ol', '01')"
-    return f"CASE WHEN regexp_matches({column}, '[A-Za-z]{{3}}') THEN lower({column}) ELSE {digits} END"
-
-
-def _turned(column: dict[str, str]) -> str:
+def _turned(column: dict[str, str], given: list[str]) -> str:
     """SQL for the whole name, turned round where it is `last, first`: unless the parts are given, too."""
     turned = f"regexp_replace({column['full_name']}, '^([^,]+),\\s*(\\S.*)$', '\\2 \\1')"
+    if _one_part(given):
+        return turned
     apart = f"coalesce({column['first_name']}, {column['last_name']})"
     return f"CASE WHEN {apart} IS NULL THEN {turned} ELSE {column['full_name']} END"
+
+
+def _one_part(given: list[str]) -> str:
+    """Which of given and family name has no column while the other has."""
+    missing = [name for name in ("first_name", "last_name") if name not in given]
+    return missing[0] if len(missing) == 1 else ""
 
 
 def _names() -> dict[str, str]:
@@ -237,59 +236,59 @@ def _names() -> dict[str, str]:
     }
 
 
-_FROM_WHOLE: Final = {
-    "first_name": "CASE WHEN coalesce(first_name, last_name) IS NULL THEN tokens[1] ELSE first_name END",
-    "middle_name": "coalesce(middle_name, nullif(array_to_string(list_filter(tokens[2:], "
-    "lambda token: token <> coalesce(last_name, tokens[-1])), ' '), ''))",
-    "last_name": "CASE WHEN coalesce(first_name, last_name) IS NULL AND len(tokens) > 1 THEN tokens[-1] "
-    "ELSE last_name END",
-}
-"""The parts of a name from the words (`tokens`) of the whole, where they do not stand apart."""
+def _from_whole(given: list[str]) -> dict[str, str]:
+    """SQL for the parts of a name from the words (`tokens`) of the whole, where they do not stand apart."""
+    others = "list_filter(tokens, lambda token: NOT list_contains(string_split(coalesce({}, ''), ' '), token))"
+    neither = "coalesce(first_name, last_name) IS NULL"
+    parts = {
+        "first_name": f"CASE WHEN {neither} THEN tokens[1] ELSE first_name END",
+        "last_name": f"CASE WHEN {neither} AND len(tokens) > 1 THEN tokens[-1] ELSE last_name END",
+    }
+    last = "coalesce(last_name, tokens[-1])"
+    if _one_part(given) == "last_name":
+        last = f"{others.format('first_name')}[-1]"
+        parts["last_name"] = f"CASE WHEN {neither} AND len(tokens) < 2 THEN NULL ELSE {last} END"
+        last = f"coalesce({last}, tokens[-1])"
+    elif _one_part(given) == "first_name":
+        parts["first_name"] = f"{others.format('last_name')}[1]"
+    return {
+        **parts,
+        "middle_name": "coalesce(middle_name, nullif(array_to_string("
+        f"list_filter(tokens[2:], lambda token: token <> {last}), ' '), ''))",
+    }
+
+
+def _postcode(db: duckdb.DuckDBPyConnection, column: str) -> str:
+    """SQL for a ZIP code of five digits where it has nine; the zero at its start comes back where most have five."""
+    code = "replace(postcode, ' ', '')"
+    few, five = db.execute(
+        f"SELECT count(*) FILTER (regexp_full_match({column}, '[0-9]{{3,4}}')), "  # noqa: S608
+        f"count(*) FILTER (regexp_full_match({column}, '[0-9]{{5}}([- ]?[0-9]{{4}})?')) FROM raw"
+    ).fetchall()[0]
+    short = f"WHEN regexp_full_match({code}, '[0-9]{{3,4}}') THEN lpad({code}, 5, '0') " if five > few else ""
+    usual = f"CASE WHEN regexp_full_match({code}, '[0-9]{{9}}') THEN left({code}, 5) {short}ELSE {code} END"
+    return f"CASE WHEN {_meaningful('postcode')} IS NOT NULL THEN {usual} END"
 
 
 def _street(*, apart: bool) -> dict[str, str]:
-    """SQL for number and name; the number may stand `apart`."""
+    """SQL for number and name; the number may stand `apart`, or behind the name."""
     words = _words()
-    directed = "street"
+    directed = "replace(street, 'strasse', 'str')"
     for long, short in words["directions"].items():
         directed = f"replace({directed}, '{long}', '{short}')"
     number = "regexp_extract(street, '^[0-9]+[a-z]?( |$)')"
     if apart:
         number = f"coalesce(nullif(regexp_extract(street_number, '^[0-9]+[a-z]?'), ''), {number})"
     else:
-        directed = f"regexp_replace({directed}, '^[0-9]+[a-z]? ', '')"
+        behind = " ([0-9]+( ?[a-z])?)$"
+        directed = (
+            f"CASE WHEN {number} <> '' THEN regexp_replace({directed}, '^[0-9]+[a-z]? ', '') "
+            f"ELSE regexp_replace({directed}, '{behind}', '') END"
+        )
+        last = f"replace(regexp_extract(street, '{behind}', 1), ' ', '')"
+        number = f"coalesce(nullif({number}, ''), {last})"
+    name = f"coalesce(without_words({directed}, '{'|'.join(words['streets'])}'), street)"
     return {
         "house": f"nullif(trim({number}), '')",
-        "street": f"coalesce(without_words({directed}, '{'|'.join(words['streets'])}'), street)",
+        "street": f"CASE WHEN {_meaningful('street')} IS NOT NULL THEN {name} END",
     }
-
-
-def _day_first(db: duckdb.DuckDBPyConnection, column: str) -> bool:
-    """Whether the day comes before the month, by what most of the column says."""
-    first, second = (
-        f"try_cast(regexp_extract({column}, '^([0-9]{{1,2}})[-/. ]([0-9]{{1,2}})[-/. ]', {number}) AS INTEGER)"
-        for number in (1, 2)
-    )
-    days = db.execute(
-        f"SELECT count(*) FILTER ({first} BETWEEN 13 AND 31), count(*) FILTER ({second} BETWEEN 13 AND 31) FROM raw"  # noqa: S608
-    ).fetchall()[0]
-    return bool(days[0] > days[1])
-
-
-def _date(day_first: bool) -> str:
-    """SQL for `birth_date` as eight digits, year first."""
-    split = "string_split(regexp_replace(birth_date, '[/. ]', '-', 'g'), '-')"
-    day, month = (f"lpad({split}[{number}], 2, '0')" for number in ((1, 2) if day_first else (2, 1)))
-    century = f"CASE WHEN length({split}[3]) > 2 THEN '' WHEN {split}[3] > '{_CENTURY}' THEN '19' ELSE '20' END"
-    iso = "string_split(left(regexp_replace(birth_date, '[t ].*', ''), 10), '-')"
-    turned = "substr(birth_date, 3, 2) || left(birth_date, 2)" if day_first else "left(birth_date, 4)"
-    spoken = f"strftime(try_strptime(birth_date, [{', '.join(map(literal, _SPOKEN))}]), '%Y%m%d')"
-    return (
-        f"CASE WHEN regexp_matches(birth_date, '{_ISO}') "
-        f"THEN {iso}[1] || lpad({iso}[2], 2, '0') || lpad({iso}[3], 2, '0') "
-        f"WHEN regexp_matches(birth_date, '{_COMPACT}') THEN birth_date "
-        f"WHEN regexp_matches(birth_date, '{_PARTS}') THEN {century} || {split}[3] || {month} || {day} "
-        f"WHEN regexp_matches(birth_date, '^[0-9]{{8}}$') THEN right(birth_date, 4) || {turned} "
-        f"WHEN regexp_full_match(birth_date, '{_HASHED}') THEN birth_date "
-        f"WHEN length(birth_date) > 8 THEN {spoken} END"
-    )

@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from identity.hashing import UID_DIGITS
+from identity.linking.cluster import components
 from pipe.columnar import fetch
+from pipe.errors import DataError
 from pipe.keys import SEPARATOR
 
 if TYPE_CHECKING:
@@ -112,7 +114,23 @@ class Ledger:
         return sorted({(row[0], row[1]): Decision(*row) for row in found}.values())
 
     def decide(self, decision: Decision) -> None:
-        """Remember what a person decided."""
+        """Remember what a person decided.
+
+        Raises:
+            DataError: two records would be linked, through others, and unlinked; no reconcile could obey.
+        """
+        standing = {(one.left, one.right): one for one in (*self.decisions(), decision)}.values()
+        keys = sorted({key for one in standing for key in one[:2]})
+        ends = np.array([[keys.index(one.left), keys.index(one.right)] for one in standing])
+        is_link = np.array([one.decision == "link" for one in standing])
+        whole = components(len(keys), *ends[is_link].T)
+        for one, (left, right) in zip(standing, ends, strict=True):
+            if one.decision == "unlink" and whole[left] == whole[right] == whole[keys.index(decision.left)]:
+                raise DataError(
+                    f"{one.left} and {one.right} would be linked by hand, through others, and unlinked by hand",
+                    field="decision",
+                    remedy="Take back one of the decisions: unlink what was linked, or link these two",
+                )
         self.run(
             "INSERT INTO decision SELECT * FROM decided",
             decided=pa.table(

@@ -53,6 +53,13 @@ def _asking(directory: Path | None, tenant: str) -> Iterator[tuple[Explainer, Le
         yield Explainer(db, ledger), ledger, hasher
 
 
+def _reason(_context: click.Context, _parameter: click.Parameter, why: str) -> str:
+    """A reason that says something."""
+    if not why.strip():
+        raise click.BadParameter("say why, for whoever asks later")
+    return why
+
+
 def _deciding(decision: str, text: str) -> click.Command:
     """The command that decides so about two records."""
 
@@ -60,7 +67,9 @@ def _deciding(decision: str, text: str) -> click.Command:
     @click.argument("tenant")
     @click.argument("one")
     @click.argument("other")
-    @click.option("--why", required=True, help="The reason, for whoever asks later; write no personal data.")
+    @click.option(
+        "--why", required=True, callback=_reason, help="The reason, for whoever asks later; write no personal data."
+    )
     @click.pass_obj
     def decide(directory: Path | None, tenant: str, one: str, other: str, why: str) -> None:
         from identity.reconcile.ledger import Decision
@@ -117,7 +126,12 @@ def show(directory: Path | None, tenant: str, person: str, *, values: bool) -> N
 @click.command("forget")
 @click.argument("tenant")
 @click.argument("person")
-@click.option("--why", required=True, help="The reason, such as the number of the request; write no personal data.")
+@click.option(
+    "--why",
+    required=True,
+    callback=_reason,
+    help="The reason, such as the number of the request; write no personal data.",
+)
 @click.confirmation_option(prompt="This cannot be undone. Forget this person?")
 @click.pass_obj
 def forget(directory: Path | None, tenant: str, person: str, why: str) -> None:

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from pyarrow import csv, parquet
 
 from bench.customers import customers
-from identity.evaluation import evaluate_files, read
+from identity.evaluation import evaluate_files
 from identity.linking.columns import guess, guess_id
+from identity.reading import read
 from pipe.errors import ConfigurationError, PipeError
 from plugins.identity_command import identity
 
@@ -56,7 +57,7 @@ def test_the_text_names_the_columns_and_sweeps_thresholds(files: Path) -> None:
 
 
 def test_a_column_can_be_mapped_by_hand(files: Path, tmp_path: Path) -> None:
-    table = read([files / "given.csv"])
+    table = read(files / "given.csv")
     strange = tmp_path / "strange.csv"
     names = {"email": "kontakt", "record_id": "nr"}
     csv.write_csv(table.rename_columns([names.get(name, name) for name in table.column_names]), strange)
@@ -75,6 +76,7 @@ def test_a_column_can_be_mapped_by_hand(files: Path, tmp_path: Path) -> None:
         (["--truth", "person", "--map", "email=phone", "--map", "phone=phone"], "one field"),
         (["--truth", "person", "--id", "source"], "repeated"),
         (["--truth", "person", "--region", "XX"], "region is not a country"),
+        (["--truth", "person", "--clusters", "/no/such/folder/out.csv"], "no folder /no/such/folder"),
     ],
 )
 def test_mistakes_are_named(files: Path, arguments: list[str], message: str) -> None:
@@ -97,6 +99,13 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.parquet"
     path.write_bytes(b"not parquet")
     with pytest.raises(ConfigurationError, match=r"odd\.parquet cannot be read"):
+        evaluate_files([path], "person")
+
+
+def test_a_file_with_nothing_about_a_person_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text("person,amount\n1,2.50\n")
+    with pytest.raises(ConfigurationError, match=r"no column of odd\.csv is recognised.*--map"):
         evaluate_files([path], "person")
 
 

@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 from identity_world import SCHEMA, World, world_input
 
-from pipe.errors import ConfigurationError, PipeError
+from pipe.errors import ConfigurationError, DataError, PipeError
 from plugins.cli import growthnav
 
 ROOT = Path(__file__).parents[2]
@@ -159,6 +159,26 @@ def test_one_record_is_not_two(world: World, identity: Command) -> None:
         identity("link", "acme", key, key, "--why", "x")
     with pytest.raises(AssertionError, match="--why"):
         identity("link", "acme", key, key)
+
+
+def test_a_decision_that_contradicts_others_is_refused_and_can_be_mended(world: World, identity: Command) -> None:
+    one, other = two_of_one(world)
+    third, _ = two_strangers(world)
+    identity("link", "acme", one, other, "--why", "x")
+    identity("link", "acme", other, third, "--why", "x")
+    low, high = sorted((one, third))
+    with pytest.raises(DataError, match=f"{low} and {high} would be linked by hand, through others"):
+        identity("unlink", "acme", one, third, "--why", "x")
+    identity("unlink", "acme", other, third, "--why", "x")
+    identity("unlink", "acme", one, third, "--why", "x")
+    world.reconcile()
+    assert world.people()[one] == world.people()[other] != world.people()[third]
+
+
+@pytest.mark.parametrize("command", ["link", "unlink"])
+def test_a_reason_says_something(world: World, identity: Command, command: str) -> None:
+    with pytest.raises(AssertionError, match="say why"):
+        identity(command, "acme", *two_of_one(world), "--why", " ")
 
 
 @pytest.mark.browser
