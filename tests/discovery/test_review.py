@@ -6,98 +6,21 @@ import html.parser
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from click.testing import CliRunner
+from reviews import edit, line_of, refused, reviewed, written
 
-from discovery import decisions, edited, edited_text, files, markdown, page, report
-from discovery.decisions import Decided, Decision
+from discovery import edited, edited_text, markdown, page, report
+from discovery.decisions import Decision
 from discovery.profile import profile_rows
-from discovery.proposal import Blocker, ColumnProposal, Proposal
 from discovery.propose import propose
 from discovery.review import ACCEPT, MANUAL, REVIEW, Review, stream_review
-from discovery.table import TableProfile
-from pipe.errors import ConfigurationError
-from plugins.cli import growthnav
 from transforms import parse
-
-ROWS = [
-    {
-        "Check No": f"c-{n}",
-        "Opened": f"2024-05-{n + 1:02d}",
-        "Net | gross": f"{n}.50",
-        "Cell": f"+1312555010{n}",
-        "Alt Cell": "",
-        "Staff mail": "zoe@bakery.example",
-        "Memo": "call me",
-        "Pan": "4111111111111111",
-        "_sdc_row": n,
-    }
-    for n in range(9)
-]
-KINDS = dict.fromkeys(ROWS[0], "text") | {"_sdc_row": "number"}
-COLUMNS = {
-    "Check No": ("transaction_id", 0.95),
-    "Opened": ("timestamp", 0.9),
-    "Net | gross": ("value", 0.71),
-    "Cell": ("phone", 0.9),
-    "Alt Cell": ("phone", 0.8),
-    "Staff mail": ("email", 0.69),
-    "Memo": (None, 0.4),
-    "Pan": (None, 1.0),
-    "_sdc_row": (None, 1.0),
-}
-
-
-def proposal(profile: TableProfile, **changes: Any) -> Proposal:
-    columns = tuple(
-        ColumnProposal(
-            column.name,
-            *changes.get(column.name, COLUMNS.get(column.name, (None, 0.9))),
-            reasons=("its name says so", "and its values"),
-            alternatives=(("user_id", 0.2),),
-            alarm="holds card numbers" if column.name == "Pan" else None,
-        )
-        for column in profile.columns
-    )
-    blockers = (Blocker("alarm", None, "holds card numbers", ("Pan",)),)
-    return Proposal(profile.name, "order", 0.9, ("it has totals",), columns, {}, blockers)
-
-
-def reviewed(before: Decided | None = None, rows: list[dict[str, Any]] = ROWS, **changes: Any) -> Review:
-    profile = profile_rows("checks", rows)
-    kinds = {name: KINDS.get(name, "text") for name in rows[0]} | changes.pop("kinds", {})
-    return Review("acme", "till", (stream_review(profile, proposal(profile, **changes), kinds, before),))
 
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return markdown.write(reviewed())
-
-
-def line_of(text: str, column: str) -> int:
-    cell = markdown.cell_name(column)
-    return next(number for number, line in enumerate(text.splitlines(), 1) if line.startswith(f"| {cell} |"))
-
-
-def edit(text: str, column: str, **cells: str) -> str:
-    """The document with some cells of a column's row changed."""
-    lines = text.splitlines()
-    number = line_of(text, column) - 1
-    given = edited_text.cells(lines[number])
-    for name, value in cells.items():
-        given[markdown.HEADER.index(name.replace("_", " ").capitalize())] = value
-    lines[number] = f"| {' | '.join(given)} |"
-    return "\n".join(lines) + "\n"
-
-
-def refused(text: str) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        edited.read(text, "r.md")
-    return str(caught.value)
+    return written()
 
 
 def test_rows_say_what_is_sure_and_what_is_not(text: str) -> None:
@@ -353,91 +276,3 @@ def test_more_than_nine_columns_for_one_target_are_read_back() -> None:
 def test_a_lost_block_is_told(text: str) -> None:
     lost = re.sub(r"```yaml.*?```\n", "", text, flags=re.DOTALL)
     assert "stream 'checks' has lost its block ```yaml" in refused(lost)
-
-
-@pytest.mark.parametrize("there", ["streams: [\n", "streams: 5\n", "- 1\n"])
-def test_a_mapping_that_cannot_be_read_is_not_overwritten(tmp_path: Path, text: str, there: str) -> None:
-    path = tmp_path / "till.yml"
-    path.write_text(there)
-    with pytest.raises(ConfigurationError, match=r"till.yml that is there cannot be read. Mend or remove it"):
-        files.apply(edited.read(text), path)
-    assert path.read_text() == there
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_review_in_another_encoding_is_told(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "review.md"
-    path.write_text(text, encoding="utf-16")
-    done = CliRunner().invoke(growthnav, ["discover", "--apply", str(path), "--out", str(tmp_path / "till.yml")])
-    assert isinstance(done.exception, ConfigurationError)
-    assert "is not in UTF-8. Save it as UTF-8" in str(done.exception)
-
-
-def test_decisions_and_mapping_are_written_and_merged(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "acme" / "till.yml"
-    told = files.apply(edited.read(text), path)
-    assert told == []
-    first = path.read_bytes(), decisions.path_for(path).read_bytes()
-    files.apply(edited.read(text), path)
-    assert (path.read_bytes(), decisions.path_for(path).read_bytes()) == first, "a second time changes nothing"
-    other = text.replace("checks", "invoices")
-    files.apply(edited.read(other), path)
-    assert list(yaml.safe_load(path.read_text())["streams"]) == ["checks", "invoices"]
-    assert set(files.decided(path)) == {"checks", "invoices"}
-    assert not [value for value in ("zoe", "4111") if value in path.read_text()]
-
-
-def test_nothing_is_written_when_a_required_field_is_open(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "till.yml"
-    with pytest.raises(ConfigurationError, match="stream 'checks' is left out: nothing fills value"):
-        files.apply(edited.read(edit(text, "Net | gross", action="Review")), path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def decided(text: str) -> Decided:
-    return edited.read(text).streams[0].decided
-
-
-def test_a_second_review_asks_nothing_twice(text: str) -> None:
-    before = decided(edit(text, "Staff mail", target="-", action="Accept"))
-    again = reviewed(before)
-    shown = [row.name for row in again.streams[0].shown]
-    assert shown == ["Memo", "Pan"], "what was left open is asked again"
-    assert "7 columns" not in markdown.write(again)
-    assert again.streams[0].made == edited.read(markdown.write(again)).streams[0].made
-    assert again.streams[0].made["checks"]["fields"] == edited.read(text).streams[0].made["checks"]["fields"]
-
-
-def test_a_drifted_schema_shows_only_the_difference(text: str) -> None:
-    everything = edit(edit(text, "Memo", action="Accept"), "Pan", action="Accept")
-    before = decided(edit(everything, "Opened", read_as="zone: Europe/Berlin"))
-    rows = [
-        {("Mobile" if name == "Cell" else name): value for name, value in row.items() if name != "Staff mail"}
-        for row in ROWS
-    ]
-    given = reviewed(before, rows, kinds={"Opened": "time"}, Mobile=("phone", 0.85))
-    text = markdown.write(given)
-    shown = {row.name: (row.state, row.action) for row in given.streams[0].shown}
-    assert shown == {
-        "Opened": ("changed", "Review"),
-        "Mobile": ("new", "Accept"),
-        "Cell": ("gone", "Review"),
-    }
-    assert "gone: gave phone and is no longer there" in text
-    assert "changed: was text when it was decided to be timestamp, and is time now" in text
-    (stream,) = edited.read(text).streams
-    assert stream.missing == ["timestamp"], "what has changed waits for a person"
-    (stream,) = edited.read(edit(text, "Opened", action="Accept")).streams
-    made = stream.made["checks"]
-    assert made["fields"]["timestamp"] == {"from": "Opened", "zone": "Europe/Berlin"}
-    assert made["fragments"] == [{"type": "phone", "from": ["Alt Cell", "Mobile"]}]
-    assert "Cell" not in stream.decided.columns
-    assert made["source_types"]["Opened"] == "time"
-    assert "is gone: give its target to another" in refused(edit(text, "Cell", action="Accept"))
-
-
-def test_a_damaged_file_of_decisions_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "till.yml"
-    decisions.path_for(path).write_text("streams: [1]")
-    with pytest.raises(ConfigurationError, match="cannot be read"):
-        files.decided(path)
