@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +42,12 @@ class Finished:
         return [message["record"] for message in self.messages("RECORD", stream)]
 
     def metrics(self) -> dict[tuple[str, str], int]:
-        """Logged counts: (metric, stream) -> value."""
-        found: dict[tuple[str, str], int] = {}
+        """Logged counts: (metric, stream) -> sum; on a slow machine the SDK tells them in parts."""
+        found = Counter[tuple[str, str]]()
         for line in self.log.splitlines():
             if "METRIC: " in line:
                 point = json.loads(line.split("METRIC: ", 1)[1])
-                found[point["metric"], point["tags"].get("stream", "")] = point["value"]
+                found[point["metric"], point["tags"].get("stream", "")] += point["value"]
         return found
 
 
