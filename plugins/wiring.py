@@ -154,16 +154,22 @@ def entries(document: Document, *keys: str | int) -> Iterator[tuple[Keys, dict[s
 
 def references(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
     """Environment variables that a value refers to (`${NAME}` or `$NAME`), each with the way to it."""
-    if isinstance(value, str):
-        for escape, curly, plain in _REFERENCE.findall(value):
+    for place, text in texts(value, keys):
+        for escape, curly, plain in _REFERENCE.findall(text):
             if not escape:
-                yield keys, curly or plain
+                yield place, curly or plain
+
+
+def texts(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
+    """The texts in a value, each with the way to it."""
+    if isinstance(value, str):
+        yield keys, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from references(item, (*keys, key))
+            yield from texts(item, (*keys, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from references(item, (*keys, index))
+            yield from texts(item, (*keys, index))
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:

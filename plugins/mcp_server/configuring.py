@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-import re
 import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipe.errors import ConfigurationError
-from plugins import settings, wiring
-from plugins.mcp_server import replies
+from plugins import settings
+from plugins.mcp_server import bounds, replies
 from plugins.mcp_server.door import Door
 from plugins.mcp_server.syncing import Latest
 from plugins.onboarding import reading
@@ -27,7 +26,6 @@ TOKEN_SECONDS = 600
 
 _NOT_ASKED = ("mapping", "sync_mode")
 """Of a data source, what the tool has no argument for: it stays."""
-_OF_MELTANO = {"MELTANO_PROJECT_ROOT", "MELTANO_ENVIRONMENT"}
 _SAID_ELSEWHERE = {"preset", "connector", "extractor", "field_overrides"}
 
 
@@ -89,13 +87,13 @@ def configure_data_source(
     project = door.project
     tenant = door.access.tenant(project, customer_id)
     wanted = {name: value for name, value in source.items() if value and name != "credential_variables"}
-    _check_variables(project, tenant, source)
     variables = source.get("credential_variables") or {}
     wanted["credentials"] = {setting: f"${{{name}}}" for setting, name in variables.items()}
     content = _definition(project, tenant)
     connector_id = f"{wanted['connector_type']}-{wanted['name']}"
     before = {f"{each['connector_type']}-{each['name']}": each for each in content["data_sources"]}
     known = before.get(connector_id, {})
+    bounds.check(project, tenant, source, known)
     wanted = {name: known[name] for name in _NOT_ASKED if name in known} | wanted
     if not wanted["credentials"]:
         wanted["credentials"] = known.get("credentials", {})
@@ -114,26 +112,6 @@ def configure_data_source(
     elif changes:
         reply.token, reply.expires_in_seconds = tokens.issue(plan), TOKEN_SECONDS
     return reply
-
-
-def _check_variables(project: Project, tenant: Tenant, source: dict[str, Any]) -> None:
-    """Only the tenant's own variables: those of others, sent to a server of one's choice, would be stolen.
-
-    Raises:
-        ConfigurationError: a variable is not named as the tenant's, nor in its file already.
-    """
-    prefix = f"{tenant.name.upper()}_"
-    own = re.compile(rf"{re.escape(prefix)}[A-Z0-9_]+")
-    longer = tuple(f"{name.upper()}_" for name in project.tenants if name.startswith(f"{tenant.name}_"))
-    free = _OF_MELTANO | {name for _, name in wiring.references(tenant.environment.get("config"))}
-    secret = source.get("credential_variables") or {}
-    named = [(f"credential_variables.{setting[:40]}", name) for setting, name in sorted(secret.items())]
-    for keys, name in wiring.references(source["connection_params"], ("connection_params",)):
-        if name not in free:
-            named.append((".".join(str(key)[:40] for key in keys), name))
-    for place, name in named:
-        if not own.fullmatch(name) or name.startswith(longer):
-            raise ConfigurationError(f"its variable must begin with {prefix}", field=place)
 
 
 def _definition(project: Project, tenant: Tenant) -> dict[str, Any]:

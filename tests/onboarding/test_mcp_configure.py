@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -169,3 +170,39 @@ def test_a_setting_takes_no_variable_of_others(tenant: Place, monkeypatch: pytes
     assert "its variable must begin with ACME_" in text(stolen)
     [own] = call(tenant, {**ARGUMENTS, "connection_params": {"user": "${ACME_SHOP_PASSWORD}"}})
     assert not own.is_error, text(own)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "~/x.csv",
+        ".growthnav/secrets/*",
+        "${MELTANO_PROJECT_ROOT}/.env",
+        "data/../../other/x.csv",
+        "file:///etc/passwd",
+        ["till.csv", "./a/.hidden/x.csv"],
+    ],
+)
+def test_an_agent_reads_no_file_that_is_hidden_or_elsewhere(place: Place, path: Any) -> None:
+    (place.root / "till.csv").write_text("order_id,closed_at,total\nt1,2026-01-01T10:00:00Z,1.50\n")
+    stream = {"stream": "till_orders", "path": "till.csv", "key_properties": ["order_id"]}
+    source = {"connector_type": "csv", "name": "till", "preset": "pos", "connection_params": {"streams": [stream]}}
+    onboard(place, data_sources=[])
+    stolen, own = call(
+        place,
+        {"customer_id": "acme", **source, "connection_params": {"streams": [{**stream, "path": path}]}},
+        {"customer_id": "acme", **source},
+    )
+    assert "an agent names no file that is hidden or outside of the project" in text(stolen)
+    assert "connection_params.streams.0.path" in text(stolen)
+    assert not own.is_error, text(own)
+
+
+def test_a_file_that_a_person_named_may_stay(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "till.csv").write_text("order_id,closed_at,total\nt1,2026-01-01T10:00:00Z,1.50\n")
+    stream = {"stream": "till_orders", "path": str(tmp_path / "till.csv"), "key_properties": ["order_id"]}
+    source = {"connector_type": "csv", "name": "till", "preset": "pos", "connection_params": {"streams": [stream]}}
+    onboard(place, data_sources=[source])
+    [hourly] = call(place, {"customer_id": "acme", **source, "sync_schedule": "hourly"})
+    assert not hourly.is_error, text(hourly)
