@@ -114,7 +114,7 @@ def _target(cell: str, number: int, problems: Problems) -> tuple[str | None, int
         return None, 1
     if name not in assemble.TARGETS:
         near = get_close_matches(str(name), assemble.TARGETS, 1)
-        problems.add(number, f"there is no target '{name}'" + (f"; did you mean {near[0]}?" if near else ""))
+        problems.add(number, f"there is no target '{name}'" + (f" (did you mean {near[0]}?)" if near else ""))
         return None, 1
     return name, int(rank or 1)
 

@@ -114,7 +114,7 @@ def test_what_a_person_decides_is_done(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "column", "said"),
     [
-        (lambda t: edit(t, "Memo", target="valeu"), "Memo", "there is no target 'valeu'; did you mean value?"),
+        (lambda t: edit(t, "Memo", target="valeu"), "Memo", "there is no target 'valeu' (did you mean value?)"),
         (lambda t: edit(t, "Memo", action="Yes"), "Memo", "the action must be one of Accept, Review, Manual"),
         (
             lambda t: edit(t, "Memo", target="transaction_id", action="Accept"),
