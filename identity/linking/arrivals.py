@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 ARRIVALS: Final = "arrival"
 """The table of new records, like `person`, which then holds the base."""
 
-_KEYS: Final = "block_keys"
-_RULES: Final = 256
-_RULE: Final = f"(key % {_RULES})::INTEGER"
-"""A key's last byte is the number of its rule."""
-
-_MET, _BOTH = "met_the_base", "both_sides"
+_BOTH: Final = "both_sides"
 _SIDES: Final = ("inner_side", "outer_side", "base_side")
 """Tables of what is compared: new records with each other; with the base; of the base."""
 
@@ -54,19 +49,18 @@ def meet(db: duckdb.DuckDBPyConnection, known: Known) -> None:
     Blocks may be as large as they could when the base was linked.
     """
     for name in ("open_keys", "base_keys"):
-        db.execute(f"CREATE TEMP TABLE {name} (uid INTEGER, key UBIGINT)")
+        db.execute(f"CREATE TEMP TABLE {name} (rule UTINYINT, uid INTEGER, key UBIGINT)")
     for (number, parts), limit in zip(enumerate(known.model.blocking.values()), known.limits, strict=True):
         if limit != score.CLOSED:
             _keys(db, number, parts, limit)
+    limits = f"{known.limits}[rule + 1]"
     db.execute(
         "CREATE TEMP TABLE within_keys AS FROM open_keys "
-        f"QUALIFY count(*) OVER (PARTITION BY key) BETWEEN 2 AND {known.limits}[{_RULE} + 1]"
+        f"QUALIFY count(*) OVER (PARTITION BY rule, key) BETWEEN 2 AND {limits}"
     )
-    apart = ", ".join(f"max(key) FILTER ({_RULE} = {number}) AS {key(number)}" for number in range(len(known.limits)))
-    listed = f"list(key) AS {_KEYS}"
-    tables = ((ARRIVALS, "within_keys", apart), (ARRIVALS, "open_keys", listed), (PERSON, "base_keys", listed))
-    for name, (people, keys, made) in zip(_SIDES, tables, strict=True):
-        _side(db, known, name, people, keys, made)
+    tables = ((ARRIVALS, "within_keys"), (ARRIVALS, "open_keys"), (PERSON, "base_keys"))
+    for name, (people, keys) in zip(_SIDES, tables, strict=True):
+        _side(db, known, name, people, keys)
 
 
 def compare(db: duckdb.DuckDBPyConnection, known: Known, threshold: float) -> pa.Table:
@@ -79,23 +73,19 @@ def compare(db: duckdb.DuckDBPyConnection, known: Known, threshold: float) -> pa
         shares = api.register(_shares(db, column))
         scorer.table_management.register_term_frequency_lookup(shares, column)
     here, new, old = (api.register(name) for name in _SIDES)
-    chosen = {"threshold_match_weight": score.KEPT_WEIGHT, "warning_mode": "never"}
-    # One rule for all keys: by as many as there are, it would join the sides anew for each.
-    alike = {"blocking_rule": f"l.{_KEYS} = r.{_KEYS}", "arrays_to_explode": [_KEYS], "sql_dialect": "duckdb"}
-    within = infer.predict_within(here, blocking_rules_to_generate_predictions=model.rules(), **chosen)
-    between = infer.predict_between(new, old, blocking_rules_to_generate_predictions=[alike], **chosen)
-    inner, outer, base = _SIDES
-    db.execute(f"CREATE TEMP VIEW {_BOTH} AS FROM {outer} UNION ALL FROM {base}")
-    first = f"list_min([{_RULE} for key in list_intersect(l.{_KEYS}, r.{_KEYS})])"
-    db.execute(
-        f"CREATE TEMP VIEW {_MET} AS SELECT found.* REPLACE ({first}::VARCHAR AS match_key) "  # noqa: S608
-        f"FROM {between.physical_name} AS found JOIN {outer} AS l ON l.uid = uid_l JOIN {base} AS r ON r.uid = uid_r"
-    )
+    chosen = {
+        "blocking_rules_to_generate_predictions": model.rules(),
+        "threshold_match_weight": score.KEPT_WEIGHT,
+        "warning_mode": "never",
+    }
+    frames = [infer.predict_within(here, **chosen), infer.predict_between(new, old, **chosen)]
+    inner, *others = _SIDES
+    db.execute(f"CREATE TEMP VIEW {_BOTH} AS {' UNION ALL '.join(f'FROM {side}' for side in others)}")
     found = [
-        details.of_pairs(db, scorer, model, scored, people, threshold)
-        for scored, people in ((within.physical_name, inner), (_MET, _BOTH))
+        details.of_pairs(db, scorer, model, frame.physical_name, people, threshold)
+        for frame, people in zip(frames, (inner, _BOTH), strict=True)
     ]
-    db.execute(f"DROP VIEW {_MET}; DROP VIEW {_BOTH}")
+    db.execute(f"DROP VIEW {_BOTH}")
     return pa.concat_tables(found)
 
 
@@ -112,19 +102,19 @@ def _keys(db: duckdb.DuckDBPyConnection, number: int, parts: list[str], limit: i
     )
     db.execute(f"CREATE OR REPLACE TEMP TABLE crowded AS SELECT key FROM near GROUP BY key HAVING count(*) > {limit}")  # noqa: S608
     for table, records in (("open_keys", keyed), ("base_keys", "FROM near")):
-        open_ones = f"({records}) ANTI JOIN crowded USING (key)"
-        db.execute(f"INSERT INTO {table} SELECT uid, key - key % {_RULES} + {number} FROM {open_ones}")  # noqa: S608
+        db.execute(f"INSERT INTO {table} SELECT {number}, uid, key FROM ({records}) ANTI JOIN crowded USING (key)")  # noqa: S608
 
 
-def _side(  # noqa: PLR0917  three tables are made so
-    db: duckdb.DuckDBPyConnection, known: Known, name: str, people: str, keys: str, made: str
-) -> None:
-    """The table `name` of those of `people` that have a key: what is compared, and what is `made` of the keys."""
+def _side(db: duckdb.DuckDBPyConnection, known: Known, name: str, people: str, keys: str) -> None:
+    """The table `name` of those of `people` that have a key: what is compared, and the keys."""
     columns = [RECORD_ID, *sorted({*known.model.compared, *known.model.frequent})]
+    pivot = ", ".join(
+        f"max(key) FILTER (rule = {number}) AS {key(number)}" for number in range(len(known.model.blocking))
+    )
     # Who has a key is chosen first: joined at once, the columns of everybody would be read.
     chosen = f"SELECT uid, {', '.join(columns)} FROM {people} WHERE uid IN (SELECT uid FROM {keys})"  # noqa: S608
     db.execute(
-        f"CREATE TABLE {name} AS FROM ({chosen}) JOIN (SELECT uid, {made} FROM {keys} GROUP BY uid) USING (uid); "  # noqa: S608
+        f"CREATE TABLE {name} AS FROM ({chosen}) JOIN (SELECT uid, {pivot} FROM {keys} GROUP BY uid) USING (uid); "  # noqa: S608
         f"DROP TABLE {keys}"
     )
 
