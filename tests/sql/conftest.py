@@ -1,6 +1,7 @@
 """The database servers of this folder's tests."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -22,6 +23,24 @@ def postgres_url() -> Iterator[str]:
 def mysql_url() -> Iterator[str]:
     """A MariaDB server."""
     yield from _given(mysql.server())
+
+
+@pytest.fixture
+def schema(postgres_url: str) -> Iterator[str]:
+    """A schema of the test's own."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+    postgres.execute(postgres_url, f"CREATE SCHEMA {name}")
+    yield name
+    postgres.execute(postgres_url, f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture
+def database(mysql_url: str) -> Iterator[str]:
+    """A database of the test's own."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+    mysql.execute(mysql_url, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    yield name
+    mysql.execute(mysql_url, f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,6 @@ from sql_runs import run_here, with_state
 from support import Finished
 
 Tap = Callable[..., Finished]
-
-
-@pytest.fixture
-def database(mysql_url: str) -> Iterator[str]:
-    """A database of the test's own."""
-    name = f"t{uuid.uuid4().hex[:10]}"
-    execute(mysql_url, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    yield name
-    execute(mysql_url, f"DROP DATABASE {name}")
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,6 @@ from sql_runs import unpacked, with_state
 from support import Finished, run
 
 Tap = Callable[..., Finished]
-
-
-@pytest.fixture
-def schema(postgres_url: str) -> Iterator[str]:
-    """A schema of the test's own."""
-    name = f"t{uuid.uuid4().hex[:10]}"
-    execute(postgres_url, f"CREATE SCHEMA {name}")
-    yield name
-    execute(postgres_url, f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.fixture
