@@ -8,7 +8,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +41,14 @@ class Finished:
         return [message["record"] for message in self.messages("RECORD", stream)]
 
     def metrics(self) -> dict[tuple[str, str], int]:
-        """Logged counts: (metric, stream) -> sum; on a slow machine the SDK tells them in parts."""
-        found = Counter[tuple[str, str]]()
+        """Logged counts: (metric, stream) -> value. Ours outrank the SDK's, which come in parts on a slow machine."""
+        found: dict[tuple[str, str], int] = {}
         for line in self.log.splitlines():
             if "METRIC: " in line:
                 point = json.loads(line.split("METRIC: ", 1)[1])
-                found[point["metric"], point["tags"].get("stream", "")] += point["value"]
+                key = point["metric"], point["tags"].get("stream", "")
+                if "stage" in point["tags"] or key not in found:
+                    found[key] = point["value"]
         return found
 
 
