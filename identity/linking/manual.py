@@ -49,8 +49,7 @@ def decisions(manual: pa.Table | None, ids: pa.Array) -> Decisions:
     pairs.sort(axis=1)
     link = pc.equal(manual.column("decision"), "link").to_numpy()[known]
     found = Decisions(np.unique(pairs[link], axis=0), np.unique(pairs[~link], axis=0), int((~known).sum()))
-    whole = components(len(ids), *found.links.T)
-    both = found.unlinks[whole[found.unlinks[:, 0]] == whole[found.unlinks[:, 1]]]
+    both, _ = contradictions(found.links, found.unlinks, len(ids))
     if len(both):
         one, other = ids.take(both[0]).to_pylist()
         raise DataError(
@@ -59,6 +58,12 @@ def decisions(manual: pa.Table | None, ids: pa.Array) -> Decisions:
             remedy="Take back one of the decisions",
         )
     return found
+
+
+def contradictions(links: Integers, unlinks: Integers, records: int) -> tuple[Integers, Integers]:
+    """Those of `unlinks` whose two records `links` make one, perhaps through others; and whose one each record is."""
+    whole = components(records, *links.T)
+    return unlinks[whole[unlinks[:, 0]] == whole[unlinks[:, 1]]], whole
 
 
 def separate(labels: Integers, unlinks: Integers, left: Integers, right: Integers, weights: Floats) -> Integers:

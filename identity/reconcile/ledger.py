@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity.hashing import UID_DIGITS
-from identity.linking.cluster import components
+from identity.linking.manual import contradictions
 from pipe.columnar import fetch
 from pipe.errors import DataError
 from pipe.keys import SEPARATOR
@@ -121,16 +121,16 @@ class Ledger:
         """
         standing = {(one.left, one.right): one for one in (*self.decisions(), decision)}.values()
         keys = sorted({key for one in standing for key in one[:2]})
-        ends = np.array([[keys.index(one.left), keys.index(one.right)] for one in standing])
+        place = {key: number for number, key in enumerate(keys)}
+        ends = np.array([[place[one.left], place[one.right]] for one in standing])
         is_link = np.array([one.decision == "link" for one in standing])
-        whole = components(len(keys), *ends[is_link].T)
-        for one, (left, right) in zip(standing, ends, strict=True):
-            if one.decision == "unlink" and whole[left] == whole[right] == whole[keys.index(decision.left)]:
-                raise DataError(
-                    f"{one.left} and {one.right} would be linked by hand, through others, and unlinked by hand",
-                    field="decision",
-                    remedy="Take back one of the decisions: unlink what was linked, or link these two",
-                )
+        both, whole = contradictions(ends[is_link], ends[~is_link], len(keys))
+        for left, right in both[whole[both[:, 0]] == whole[place[decision.left]]][:1]:
+            raise DataError(
+                f"{keys[left]} and {keys[right]} would be linked by hand, through others, and unlinked by hand",
+                field="decision",
+                remedy="Take back one of the decisions: unlink what was linked, or link these two",
+            )
         self.run(
             "INSERT INTO decision SELECT * FROM decided",
             decided=pa.table(
