@@ -102,7 +102,8 @@ def evaluate_files(
     ]
     chosen = {column: field for _, one in found for column, field in one.items()}
     fields = _together(paths, [one for one, _ in found])
-    useless = [field for field in _ONE_A_PERSON if field in fields.column_names and _is_unique(fields.column(field))]
+    guessed = set(_ONE_A_PERSON) & set(fields.column_names) - set((columns or {}).values())
+    useless = [field for field in guessed if _is_unique(fields.column(field))]
     chosen = {column: field for column, field in chosen.items() if field not in useless}
     table = pa.concat_tables(tables, promote_options="default")
     ids, people = _ids(table, record_id, truth), _people(table.column(truth))

@@ -129,3 +129,10 @@ def test_each_file_may_call_its_columns_as_it_likes(tmp_path: Path) -> None:
     odd.write_text("who,fname\n1,Ann\n")
     with pytest.raises(ConfigurationError, match=r"no column person in odd\.csv"):
         judged(crm, odd)
+
+
+def test_an_identifier_that_is_mapped_by_hand_is_kept_where_a_guessed_one_is_useless(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(["person,first,loyalty_id,nr", *(f"{n // 2},Ann{n // 2},{n},{n}" for n in range(60))]))
+    assert judged(path).columns == {"first": "first_name"}
+    assert judged(path, columns={"nr": "customer_id"}).columns == {"nr": "customer_id", "first": "first_name"}
