@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SMALL = 50
 """Numbers below are rather counts than amounts."""
 
-_MANY = 20
+_SEVERAL, _MANY = 2, 20
 _AS_LARGE = 0.9
 _BEFORE = 0.5
 """Share of the value that an amount before tax and discount has at least."""
@@ -74,7 +74,6 @@ def _times_counts(table: Nameless, price: int, value: int) -> bool:
     return len(several) >= _SEVERAL and sum(round(amount, 2) in made for amount in several) >= MOST * len(several)
 
 
-_SEVERAL = 2
 _ZERO = "an amount that is always zero"
 
 

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
@@ -28,19 +28,13 @@ def mysql_url() -> Iterator[str]:
 @pytest.fixture
 def schema(postgres_url: str) -> Iterator[str]:
     """A schema of the test's own."""
-    name = f"t{uuid.uuid4().hex[:10]}"
-    postgres.execute(postgres_url, f"CREATE SCHEMA {name}")
-    yield name
-    postgres.execute(postgres_url, f"DROP SCHEMA {name} CASCADE")
+    yield from _own(postgres_url, postgres.execute, "CREATE SCHEMA {}", "DROP SCHEMA {} CASCADE")
 
 
 @pytest.fixture
 def database(mysql_url: str) -> Iterator[str]:
     """A database of the test's own."""
-    name = f"t{uuid.uuid4().hex[:10]}"
-    mysql.execute(mysql_url, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    yield name
-    mysql.execute(mysql_url, f"DROP DATABASE {name}")
+    yield from _own(mysql_url, mysql.execute, "CREATE DATABASE {} CHARACTER SET utf8mb4", "DROP DATABASE {}")
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +47,13 @@ def snowflake_server() -> Iterator[snowflake.Server]:
 def bigquery_server() -> Iterator[bigquery.Emulator]:
     """An emulator of BigQuery; it keeps what is in it in memory, so each module has its own."""
     yield from _given(bigquery.server())
+
+
+def _own(url: str, execute: Callable[[str, str], object], create: str, drop: str) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex[:10]}"
+    execute(url, create.format(name))
+    yield name
+    execute(url, drop.format(name))
 
 
 def _given(server: AbstractContextManager[Server]) -> Iterator[Server]:
