@@ -199,6 +199,12 @@ def test_an_agent_reads_no_file_that_is_hidden_or_elsewhere(place: Place, path: 
     assert not own.is_error, text(own)
 
 
+@pytest.mark.parametrize("setting", ["credentials_file", "private_key_path", "path", "root", "directory"])
+def test_a_setting_is_a_place_by_its_name(tenant: Place, setting: str) -> None:
+    [stolen] = call(tenant, {**ARGUMENTS, "connection_params": {"tunnel": {setting: "/etc/passwd"}}})
+    assert f"field 'connection_params.tunnel.{setting}': an agent names no file" in text(stolen)
+
+
 def test_a_file_that_a_person_named_may_stay(place: Place, tmp_path: Path) -> None:
     (tmp_path / "till.csv").write_text("order_id,closed_at,total\nt1,2026-01-01T10:00:00Z,1.50\n")
     stream = {"stream": "till_orders", "path": str(tmp_path / "till.csv"), "key_properties": ["order_id"]}

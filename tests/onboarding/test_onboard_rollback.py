@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -90,6 +91,20 @@ def test_row_6_a_change_that_fails_leaves_the_tenant_as_it_was(place: Place, mon
     with pytest.raises(OSError, match="canary"):
         onboard(place, Watch(fail_at="file"), customer_name="New", data_sources=changed)
     assert snapshot(place) == before
+
+
+def test_row_6_a_full_disk_is_the_reason_in_the_registry(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "acme.meltano.yml")
+
+    before = snapshot(place)
+    monkeypatch.setattr(steps, "keep", full)
+    with pytest.raises(OSError, match="No space left"):
+        onboard(place)
+    assert snapshot(place) == before
+    row = place.registry.customer("acme")
+    assert row is not None
+    assert "acme.meltano.yml cannot be read or written (No space left on device)" in str(row.error_message)
 
 
 def test_row_6_a_first_sync_that_fails(place: Place) -> None:

@@ -204,3 +204,14 @@ def test_a_directory_that_takes_no_file_is_told_in_the_result(project: Project) 
     ended = project.call("run", "acme", "--json")
     assert (ended.code, ended.result["error_class"]) == (2, "configuration")
     assert ".growthnav/acme cannot be read or written (Not a directory)" in ended.result["error"]
+
+
+def test_a_full_disk_for_the_history_is_told_and_changes_nothing(project: Project) -> None:
+    project.add("acme", tap={"rows": 3})
+    history = project.root / ".growthnav" / "acme" / "runs.jsonl"
+    history.parent.mkdir(parents=True)
+    history.symlink_to("/dev/full")
+    ended = project.call("run", "acme", "--json")
+    assert (ended.code, ended.result["status"]) == (0, "success")
+    assert "the run is not in runs.jsonl (No space left on device)" in ended.err
+    assert len(project.rows("acme")) == 3
